@@ -1,0 +1,10 @@
+# make install: headers, libraries, the command, man page, pkg-config and CMake packages.
+install(TARGETS vmxsim-static vmxsim-shared vmxsim-checks EXPORT vmxsim-targets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS vmxsim RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY include/vmxsim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES docs/vmxsim.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(EXPORT vmxsim-targets NAMESPACE vmxsim:: FILE vmxsimConfig.cmake
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/vmxsim)
+configure_file(cmake/vmxsim.pc.in ${PROJECT_BINARY_DIR}/vmxsim.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/vmxsim.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

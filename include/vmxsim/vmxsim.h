@@ -1,0 +1,19 @@
+/* vmxsim: Intel VMX in software. The umbrella of the public headers. */
+#ifndef VMXSIM_VMXSIM_H
+#define VMXSIM_VMXSIM_H
+
+#include "vmxsim/bits.h"
+#include "vmxsim/capabilities.h"
+#include "vmxsim/checks.h"
+#include "vmxsim/controls.h"
+#include "vmxsim/exits.h"
+#include "vmxsim/fields.h"
+#include "vmxsim/input.h"
+#include "vmxsim/processor_state.h"
+#include "vmxsim/status.h"
+#include "vmxsim/templates.h"
+#include "vmxsim/vmcs.h"
+
+#define VMXSIM_VERSION "0.1.0"
+
+#endif

@@ -1,0 +1,226 @@
+/* Bits and numbers of the architecture that rules speak of, by their names in the manual. */
+#ifndef VMXSIM_VMCS_ARCHITECTURE_H
+#define VMXSIM_VMCS_ARCHITECTURE_H
+
+#include <stdint.h>
+
+#define BIT(n) (UINT64_C(1) << (n))
+/* Bits high:low set; 0 <= low <= high <= 63. */
+#define BITS(high, low) ((~UINT64_C(0) >> (63 - ((high) - (low)))) << (low))
+
+/* CR0 */
+#define CR0_PE BIT(0)
+#define CR0_WP BIT(16)
+#define CR0_NW BIT(29)
+#define CR0_CD BIT(30)
+#define CR0_PG BIT(31)
+
+/* CR3 */
+#define CR3_LAM BITS(62, 61) /* LAM_U57, LAM_U48 */
+#define CR3_PAE_TABLE BITS(31, 5)
+
+/* CR4 */
+#define CR4_PAE BIT(5)
+#define CR4_VMXE BIT(13)
+#define CR4_LA57 BIT(12)
+#define CR4_PCIDE BIT(17)
+#define CR4_CET BIT(23)
+#define CR4_FRED BIT(32)
+
+/* RFLAGS */
+#define RFLAGS_TF BIT(8)
+#define RFLAGS_IF BIT(9)
+#define RFLAGS_IOPL BITS(13, 12)
+#define RFLAGS_IOPL_OF(rflags) (((rflags) >> 12) & 3)
+#define RFLAGS_VM BIT(17)
+
+/* IA32_EFER */
+#define EFER_SCE BIT(0)
+#define EFER_LME BIT(8)
+#define EFER_LMA BIT(10)
+#define EFER_NXE BIT(11)
+
+/* IA32_DEBUGCTL */
+#define DEBUGCTL_BTF BIT(1)
+
+/* IA32_S_CET, IA32_U_CET */
+#define CET_SUPPRESS BIT(10)
+#define CET_TRACKER BIT(11)
+
+/* Bits of other MSRs that are always reserved */
+#define FRED_CONFIG_RESERVED (BIT(2) | BITS(5, 4) | BIT(11))
+#define FRED_RSP_RESERVED BITS(5, 0)
+#define FRED_SSP_RESERVED BITS(2, 0)
+#define BNDCFGS_RESERVED BITS(11, 2)
+#define BNDCFGS_BASE BITS(63, 12)
+#define PKRS_RESERVED BITS(63, 32)
+#define SSP_RESERVED BITS(1, 0)
+
+/* IA32_APIC_BASE */
+#define APIC_BASE_EXTD BIT(10)
+#define APIC_BASE_EN BIT(11)
+
+/* Offsets in a page and in an MSR area */
+#define PAGE_OFFSET BITS(11, 0)
+#define MSR_AREA_OFFSET BITS(3, 0)
+
+/* EPTP, HLATP */
+#define EPTP_MEMORY_TYPE_OF(eptp) ((eptp) & 7)
+#define EPTP_WALK_LENGTH_OF(eptp) ((((eptp) >> 3) & 7) + 1)
+#define EPTP_ACCESSED_DIRTY BIT(6)
+#define EPTP_SUPERVISOR_SHADOW_STACK BIT(7)
+#define EPTP_RESERVED BITS(11, 8)
+#define HLATP_RESERVED (BITS(2, 0) | BITS(11, 5))
+
+/* Virtual APIC */
+#define VIRTUAL_APIC_TPR 0x80
+#define TPR_THRESHOLD_CLASS BITS(3, 0)
+#define TPR_THRESHOLD_RESERVED BITS(31, 4)
+
+/* Access rights of a segment register (SDM 3C, "Guest Register State") */
+#define AR_TYPE BITS(3, 0)
+#define AR_S BIT(4)
+#define AR_DPL BITS(6, 5)
+#define AR_P BIT(7)
+#define AR_RESERVED_LOW BITS(11, 8)
+#define AR_AVL BIT(12)
+#define AR_L BIT(13)
+#define AR_DB BIT(14)
+#define AR_G BIT(15)
+#define AR_UNUSABLE BIT(16)
+#define AR_RESERVED_HIGH BITS(31, 17)
+#define AR_DPL_OF(access_rights) (((access_rights) >> 5) & 3)
+
+/* Page-directory-pointer-table entries of PAE paging */
+#define PDPTE_P BIT(0)
+#define PDPTE_RESERVED (BITS(2, 1) | BITS(8, 5))
+
+/* Selectors */
+#define SELECTOR_RPL BITS(1, 0)
+#define SELECTOR_TI BIT(2)
+
+/* VM-entry interruption information (SDM 3C, "VM-Entry Controls for Event Injection") */
+#define EVENT_VECTOR BITS(7, 0)
+#define EVENT_TYPE_OF(information) (((information) >> 8) & 7)
+#define EVENT_DELIVER_ERROR_CODE BIT(11)
+#define EVENT_NESTED BIT(13)
+#define EVENT_VALID BIT(31)
+#define EVENT_RESERVED_BITS (BIT(12) | BITS(30, 14))
+#define EVENT_ERROR_CODE_RESERVED BITS(31, 16)
+/* #DF, #TS, #NP, #SS, #GP, #PF, #AC */
+#define EXCEPTIONS_WITH_ERROR_CODE (BIT(8) | BITS(14, 10) | BIT(17))
+enum event_type {
+  EVENT_EXTERNAL_INTERRUPT = 0,
+  EVENT_RESERVED = 1,
+  EVENT_NMI = 2,
+  EVENT_HARDWARE_EXCEPTION = 3,
+  EVENT_SOFTWARE_INTERRUPT = 4,
+  EVENT_PRIVILEGED_SOFTWARE_EXCEPTION = 5,
+  EVENT_SOFTWARE_EXCEPTION = 6,
+  EVENT_OTHER = 7,
+};
+
+/* Guest interruptibility state */
+#define BLOCKING_BY_STI BIT(0)
+#define BLOCKING_BY_MOV_SS BIT(1)
+#define BLOCKING_BY_SMI BIT(2)
+#define BLOCKING_BY_NMI BIT(3)
+#define ENCLAVE_INTERRUPTION BIT(4)
+
+/* Guest activity state */
+enum activity_state { ACTIVITY_ACTIVE = 0, ACTIVITY_HLT = 1, ACTIVITY_SHUTDOWN = 2, ACTIVITY_WAIT_FOR_SIPI = 3 };
+
+/* Pending debug exceptions */
+#define PENDING_DEBUG_BLD BIT(11)
+#define PENDING_DEBUG_ENABLED_BREAKPOINT BIT(12)
+#define PENDING_DEBUG_BS BIT(14)
+#define PENDING_DEBUG_RTM BIT(16)
+
+/* IA32_VMX_BASIC, IA32_VMX_MISC, IA32_VMX_EPT_VPID_CAP */
+#define VMX_BASIC_REVISION BITS(30, 0)
+#define VMX_BASIC_32_BIT_ADDRESSES BIT(48)
+#define VMX_BASIC_TRUE_CONTROLS BIT(55)
+#define VMX_BASIC_ANY_ERROR_CODE BIT(56)
+#define VMX_BASIC_NESTED_EXCEPTION BIT(58)
+#define VMX_MISC_ACTIVITY_HLT BIT(6)
+#define VMX_MISC_ACTIVITY_SHUTDOWN BIT(7)
+#define VMX_MISC_ACTIVITY_WAIT_FOR_SIPI BIT(8)
+#define VMX_MISC_PT BIT(14)
+#define VMX_MISC_CR3_TARGETS_OF(misc) (((misc) >> 16) & 0x1ff)
+#define VMX_MISC_MSR_LIST_OF(misc) (((((misc) >> 25) & 7) + 1) * 512)
+#define VMX_MISC_SMM_MONITOR_CTL_BIT_2 BIT(28)
+#define VMX_MISC_VMWRITE_ALL BIT(29)
+#define VMX_MISC_LENGTH_0 BIT(30)
+#define EPT_CAP_WALK_4 BIT(6)
+#define EPT_CAP_WALK_5 BIT(7)
+#define EPT_CAP_UC BIT(8)
+#define EPT_CAP_WB BIT(14)
+#define EPT_CAP_ACCESSED_DIRTY BIT(21)
+#define EPT_CAP_SUPERVISOR_SHADOW_STACK BIT(23)
+
+/* MSRs */
+enum msr_index {
+  MSR_IA32_PLATFORM_ID = 0x17,
+  MSR_IA32_APIC_BASE = 0x1b,
+  MSR_IA32_FEATURE_CONTROL = 0x3a,
+  MSR_IA32_SPEC_CTRL = 0x48,
+  MSR_IA32_BIOS_UPDT_TRIG = 0x79,
+  MSR_IA32_BIOS_SIGN_ID = 0x8b,
+  MSR_IA32_SMM_MONITOR_CTL = 0x9b,
+  MSR_IA32_SMBASE = 0x9e,
+  MSR_IA32_CORE_CAPABILITIES = 0xcf,
+  MSR_IA32_MTRRCAP = 0xfe,
+  MSR_IA32_ARCH_CAPABILITIES = 0x10a,
+  MSR_IA32_TSX_CTRL = 0x122,
+  MSR_IA32_SYSENTER_CS = 0x174,
+  MSR_IA32_SYSENTER_ESP = 0x175,
+  MSR_IA32_SYSENTER_EIP = 0x176,
+  MSR_IA32_MCG_CAP = 0x179,
+  MSR_IA32_FRED_RSP0 = 0x1cc,
+  MSR_IA32_FRED_RSP1 = 0x1cd,
+  MSR_IA32_FRED_RSP2 = 0x1ce,
+  MSR_IA32_FRED_RSP3 = 0x1cf,
+  MSR_IA32_FRED_STKLVLS = 0x1d0,
+  MSR_IA32_FRED_SSP1 = 0x1d1,
+  MSR_IA32_FRED_SSP2 = 0x1d2,
+  MSR_IA32_FRED_SSP3 = 0x1d3,
+  MSR_IA32_FRED_CONFIG = 0x1d4,
+  MSR_IA32_DEBUGCTL = 0x1d9,
+  MSR_IA32_PAT = 0x277,
+  MSR_IA32_PERF_CAPABILITIES = 0x345,
+  MSR_IA32_PERF_GLOBAL_STATUS = 0x38e,
+  MSR_IA32_PERF_GLOBAL_CTRL = 0x38f,
+  MSR_IA32_PERF_GLOBAL_INUSE = 0x392,
+  MSR_IA32_VMX_BASIC = 0x480,
+  MSR_IA32_VMX_EXIT_CTLS2 = 0x493,
+  MSR_IA32_RTIT_CTL = 0x570,
+  MSR_IA32_DS_AREA = 0x600,
+  MSR_IA32_U_CET = 0x6a0,
+  MSR_IA32_S_CET = 0x6a2,
+  MSR_IA32_PL0_SSP = 0x6a4,
+  MSR_IA32_PL1_SSP = 0x6a5,
+  MSR_IA32_PL2_SSP = 0x6a6,
+  MSR_IA32_PL3_SSP = 0x6a7,
+  MSR_IA32_INTERRUPT_SSP_TABLE_ADDR = 0x6a8,
+  MSR_IA32_PKRS = 0x6e1,
+  MSR_IA32_UINTR_RR = 0x985,
+  MSR_IA32_UINTR_HANDLER = 0x986,
+  MSR_IA32_UINTR_STACKADJUST = 0x987,
+  MSR_IA32_UINTR_MISC = 0x988,
+  MSR_IA32_UINTR_PD = 0x989,
+  MSR_IA32_UINTR_TT = 0x98a,
+  MSR_IA32_BNDCFGS = 0xd90,
+  MSR_IA32_XSS = 0xda0,
+  MSR_IA32_LBR_CTL = 0x14ce,
+  MSR_IA32_EFER = 0xc0000080,
+  MSR_IA32_STAR = 0xc0000081,
+  MSR_IA32_LSTAR = 0xc0000082,
+  MSR_IA32_CSTAR = 0xc0000083,
+  MSR_IA32_FMASK = 0xc0000084,
+  MSR_IA32_FS_BASE = 0xc0000100,
+  MSR_IA32_GS_BASE = 0xc0000101,
+  MSR_IA32_KERNEL_GS_BASE = 0xc0000102,
+  MSR_IA32_TSC_AUX = 0xc0000103,
+};
+
+#endif

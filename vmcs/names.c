@@ -1,0 +1,114 @@
+#include "vmcs/names.h"
+
+size_t names_length(const char *name) {
+  size_t length = 0;
+  while (name[length]) length++;
+  return length;
+}
+
+static bool counts(char c) {
+  return c != '_' && c != '-' && c != '.' && c != ' ' && c != '\t';
+}
+
+static char fold(char c) {
+  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool names_equal(const char *known, const char *name, size_t length) {
+  size_t i = 0;
+  for (;;) {
+    while (*known && !counts(*known)) known++;
+    while (i < length && !counts(name[i])) i++;
+    if (i == length || !*known) return i == length && !*known;
+    if (fold(*known) != fold(name[i])) return false;
+    known++, i++;
+  }
+}
+
+/* FNV-1a over the characters that count. */
+uint32_t names_hash(const char *name, size_t length) {
+  uint32_t hash = 2166136261u;
+  for (size_t i = 0; i < length; i++) {
+    if (!counts(name[i])) continue;
+    hash = (hash ^ (unsigned char)fold(name[i])) * 16777619u;
+  }
+  return hash;
+}
+
+static int digit_of(char c) {
+  c = fold(c);
+  if (c >= '0' && c <= '9') return c - '0';
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool names_hexadecimal(const char *name, size_t length, uint64_t *value) {
+  uint64_t sum = 0;
+  if (length > 2 && name[0] == '0' && fold(name[1]) == 'x') {
+    name += 2, length -= 2;
+  } else if (length > 1 && fold(name[length - 1]) == 'h') {
+    length--;
+  }
+  if (!length || length > 16) return false;
+  for (size_t i = 0; i < length; i++) {
+    const int digit = digit_of(name[i]);
+    if (digit < 0) return false;
+    sum = sum << 4 | (uint64_t)digit;
+  }
+  *value = sum;
+  return true;
+}
+
+/* Levenshtein distance of the folded names, with one row; names beyond the row's length are far. */
+static unsigned distance_of(const char *known, const char *name, size_t length) {
+  enum { LENGTH_MAX = 80 };
+  unsigned row[LENGTH_MAX + 1];
+  size_t columns = 0;
+  char folded[LENGTH_MAX];
+  for (size_t i = 0; i < length; i++) {
+    if (!counts(name[i])) continue;
+    if (columns == LENGTH_MAX) return ~0u;
+    folded[columns++] = fold(name[i]);
+  }
+  for (size_t i = 0; i <= columns; i++) row[i] = (unsigned)i;
+  for (unsigned line = 1; *known; known++) {
+    if (!counts(*known)) continue;
+    unsigned diagonal = row[0];
+    row[0] = line++;
+    for (size_t i = 1; i <= columns; i++) {
+      const unsigned replaced = diagonal + (folded[i - 1] != fold(*known));
+      diagonal = row[i];
+      const unsigned shorter = (row[i] < row[i - 1] ? row[i] : row[i - 1]) + 1;
+      row[i] = replaced < shorter ? replaced : shorter;
+    }
+  }
+  return row[columns];
+}
+
+void nearest_begin(struct nearest *nearest, size_t max) {
+  *nearest = (struct nearest){.max = max < NEAREST_MAX ? max : NEAREST_MAX};
+}
+
+void nearest_offer(struct nearest *nearest, const char *candidate, const char *name, size_t length) {
+  const unsigned distance = distance_of(candidate, name, length);
+  /* More than half of it different is no likeness. */
+  if (distance > 2 + length / 3) return;
+  size_t place = nearest->count;
+  for (size_t i = 0; i < nearest->count; i++) {
+    if (names_equal(nearest->name[i], candidate, names_length(candidate))) return;
+  }
+  while (place && nearest->distance[place - 1] > distance) place--;
+  if (place >= nearest->max) return;
+  if (nearest->count < nearest->max) nearest->count++;
+  for (size_t i = nearest->count - 1; i > place; i--) {
+    nearest->name[i] = nearest->name[i - 1];
+    nearest->distance[i] = nearest->distance[i - 1];
+  }
+  nearest->name[place] = candidate;
+  nearest->distance[place] = distance;
+}
+
+size_t nearest_end(const struct nearest *nearest, const char **names, size_t max) {
+  size_t count = 0;
+  while (count < nearest->count && count < max) names[count] = nearest->name[count], count++;
+  return count;
+}

@@ -98,6 +98,8 @@ uint32_t context_msr_entries(const struct check_context *context);
 /* How a test changes one predicate, to see that a vector notices. */
 enum check_mutation { MUTATION_NONE, MUTATION_DISABLE, MUTATION_INVERT, MUTATION_ALWAYS_APPLIES };
 enum vmxsim_check_result partial_check(struct check_context *context, vmxsim_check check, enum check_mutation mutation);
+
+/* evaluate.c: every check, taking nothing for known that is not. */
 void partial_check_all(struct check_context *context, struct vmxsim_verdict *verdict);
 
 #endif

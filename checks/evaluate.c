@@ -1,5 +1,6 @@
 /* Verdicts: all checks, only those whose inputs changed, one check; and walking them. */
 #include "checks/context.h"
+#include "vmcs/architecture.h"
 
 static bool set_is_full(const struct vmxsim_field_set *set) {
   for (unsigned i = 0; i + 1 < VMXSIM_FIELD_WORDS; i++) {
@@ -31,20 +32,27 @@ static void set_group(struct vmxsim_verdict *verdict, unsigned group, uint64_t b
   verdict->undecided_groups = undecided ? verdict->undecided_groups | bit : verdict->undecided_groups & ~bit;
 }
 
-/* A group some of whose memory could not be read: check by check. */
+/* The first MSR-load entry that fails is the one that counts. */
+static void note_msr_load_entry(struct vmxsim_verdict *verdict, uint32_t number) {
+  if (!verdict->msr_load_entry || number < verdict->msr_load_entry) verdict->msr_load_entry = number;
+}
+
+/* Entries up to the maximum are loaded: with too many, the one after them fails. */
+static void note_msr_load_count(const struct check_context *x, struct vmxsim_verdict *verdict) {
+  if (!x->capabilities || !verdict->broken[GROUP_msr_load_count]) return;
+  note_msr_load_entry(verdict, (uint32_t)VMX_MISC_MSR_LIST_OF(x->capabilities->ia32_vmx_misc) + 1);
+}
+
+/* A group of whose inputs not all are known: check by check. */
 static void evaluate_group_partially(struct check_context *x, unsigned group, struct vmxsim_verdict *verdict) {
   const struct group_record *record = &group_records[group];
   uint64_t broken = 0, undecided = 0;
   for (unsigned which = 0; which < record->count; which++) {
     switch (partial_check(x, record->first + which, MUTATION_NONE)) {
-    case VMXSIM_CHECK_BROKEN: {
+    case VMXSIM_CHECK_BROKEN:
       broken |= UINT64_C(1) << which;
-      const uint32_t number = x->entry.number;
-      if (record->each_msr_entry && (!verdict->msr_load_entry || number < verdict->msr_load_entry)) {
-        verdict->msr_load_entry = number;
-      }
+      if (record->each_msr_entry) note_msr_load_entry(verdict, x->entry.number);
       break;
-    }
     case VMXSIM_CHECK_UNDECIDED:
     case VMXSIM_CHECK_BROKEN_IF_ASSUMED: undecided |= UINT64_C(1) << which; break;
     case VMXSIM_CHECK_NOT_APPLICABLE:
@@ -54,13 +62,19 @@ static void evaluate_group_partially(struct check_context *x, unsigned group, st
   set_group(verdict, group, broken, undecided);
 }
 
+void partial_check_all(struct check_context *x, struct vmxsim_verdict *verdict) {
+  *verdict = (struct vmxsim_verdict){.msr_load_entry = 0};
+  for (unsigned group = 0; group < GROUP_COUNT; group++) evaluate_group_partially(x, group, verdict);
+  note_msr_load_count(x, verdict);
+}
+
 static uint64_t evaluate_msr_entries(struct check_context *x, unsigned group, struct vmxsim_verdict *verdict) {
   const uint32_t entries = context_msr_entries(x);
   uint64_t broken = 0;
   for (uint32_t number = 1; number <= entries; number++) {
     if (!context_load_msr_entry(x, number)) return 0;
     const uint64_t failing = full_groups[group](x);
-    if (failing && (!verdict->msr_load_entry || number < verdict->msr_load_entry)) verdict->msr_load_entry = number;
+    if (failing) note_msr_load_entry(verdict, number);
     broken |= failing;
   }
   return broken;
@@ -84,9 +98,7 @@ static void merge(struct vmxsim_verdict *into, const struct vmxsim_verdict *othe
     const uint64_t broken = into->broken[group] & other->broken[group];
     set_group(into, group, broken, any & ~broken);
   }
-  if (!into->msr_load_entry || (other->msr_load_entry && other->msr_load_entry < into->msr_load_entry)) {
-    into->msr_load_entry = other->msr_load_entry;
-  }
+  if (other->msr_load_entry) note_msr_load_entry(into, other->msr_load_entry);
 }
 
 static void check_all_partially(const struct vmxsim_check_input *input, struct vmxsim_verdict *verdict) {
@@ -109,6 +121,7 @@ void vmxsim_check_all(const struct vmxsim_check_input *input, struct vmxsim_verd
   verdict->broken_groups = verdict->undecided_groups = 0;
   verdict->msr_load_entry = 0;
   for (unsigned group = 0; group < GROUP_COUNT; group++) evaluate_group(&x, group, verdict);
+  note_msr_load_count(&x, verdict);
 }
 
 void vmxsim_check_changed(const struct vmxsim_check_input *input, const struct vmxsim_field_set *changed,
@@ -126,6 +139,7 @@ void vmxsim_check_changed(const struct vmxsim_check_input *input, const struct v
   struct check_context x = context_of(input, 0);
   verdict->msr_load_entry = 0; /* its groups read memory: all are evaluated again */
   for (; groups; groups &= groups - 1) evaluate_group(&x, (unsigned)__builtin_ctzll(groups), verdict);
+  note_msr_load_count(&x, verdict);
 }
 
 /* The first set bit at or after check `from` in one of the arrays of a verdict. */

@@ -218,24 +218,3 @@ enum vmxsim_check_result partial_check(struct check_context *x, vmxsim_check che
   return group_records[group].each_msr_entry ? evaluate_entries(x, group, which, mutation)
                                              : evaluate(x, group, which, mutation);
 }
-
-void partial_check_all(struct check_context *x, struct vmxsim_verdict *verdict) {
-  *verdict = (struct vmxsim_verdict){.msr_load_entry = 0};
-  for (unsigned group = 0; group < GROUP_COUNT; group++) {
-    const struct group_record *record = &group_records[group];
-    for (unsigned which = 0; which < record->count; which++) {
-      const enum vmxsim_check_result result = partial_check(x, record->first + which, MUTATION_NONE);
-      const uint64_t bit = UINT64_C(1) << which;
-      if (result == VMXSIM_CHECK_BROKEN) verdict->broken[group] |= bit;
-      if (result == VMXSIM_CHECK_UNDECIDED || result == VMXSIM_CHECK_BROKEN_IF_ASSUMED) {
-        verdict->undecided[group] |= bit;
-      }
-      if (result == VMXSIM_CHECK_BROKEN && record->each_msr_entry &&
-          (!verdict->msr_load_entry || x->entry.number < verdict->msr_load_entry)) {
-        verdict->msr_load_entry = x->entry.number;
-      }
-    }
-    if (verdict->broken[group]) verdict->broken_groups |= UINT64_C(1) << group;
-    if (verdict->undecided[group]) verdict->undecided_groups |= UINT64_C(1) << group;
-  }
-}

@@ -38,6 +38,10 @@
 #define UPPER_BITS_IDENTICAL(address) \
   (((uint64_t)(address) >> CAP(linear_bits)) == 0 || ~((uint64_t)(address) | (BIT(CAP(linear_bits)) - 1)) == 0)
 
+/* Bits 63:52 of a CR3 field that are not 0. The manual's sentence allows none; where linear-address masking exists, CR3 has
+ * LAM_U57 and LAM_U48 in bits 62:61, they are not reserved, and VM entry loads them. */
+#define CR3_ABOVE_52(cr3) (((cr3) & BITS(63, 52) & ~CR3_LAM) | ((cr3) & CR3_LAM && !HAS_FEATURE(lam) ? (cr3) & CR3_LAM : 0))
+
 /* The guest that is entered */
 #define GUEST_IS_IA32E ON(vm_entry, ia_32e_mode_guest)
 #define GUEST_IS_V86 ((F(guest_rflags) >> 17) & 1)

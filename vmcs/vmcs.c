@@ -82,3 +82,10 @@ vmxsim_status vmxsim_vmwrite(struct vmxsim_vmcs *vmcs, const struct vmxsim_capab
   store(vmcs, field, value & field_mask(field, capabilities));
   return VMXSIM_OK;
 }
+
+bool vmxsim_vmcs_fits(const struct vmxsim_vmcs *vmcs, const struct vmxsim_capabilities *capabilities) {
+  for (unsigned i = 0; i < VMXSIM_FIELD_COUNT; i++) {
+    if (vmcs->value[i] & ~field_mask((vmxsim_field)i, capabilities)) return false;
+  }
+  return true;
+}

@@ -8,8 +8,7 @@
 #define READS(...) \
   { \
     READS_WORD(0, __VA_ARGS__), READS_WORD(1, __VA_ARGS__), READS_WORD(2, __VA_ARGS__), READS_WORD(3, __VA_ARGS__), \
-        READS_WORD(4, __VA_ARGS__), READS_WORD(5, __VA_ARGS__), READS_WORD(6, __VA_ARGS__), \
-        READS_WORD(7, __VA_ARGS__) \
+        READS_WORD(4, __VA_ARGS__), READS_WORD(5, __VA_ARGS__) \
   }
 #define SAYS(text) text
 #define SAYS_WITH(text, ...) text
@@ -68,10 +67,17 @@ const struct group_record group_records[GROUP_COUNT] = {
 };
 
 unsigned check_group_of(vmxsim_check check, unsigned *which) {
-  unsigned group = 0;
-  while (group + 1 < GROUP_COUNT && check >= group_records[group + 1].first) group++;
-  *which = check - group_records[group].first;
-  return group;
+  unsigned low = 0, high = GROUP_COUNT; /* the group is in low ... high - 1 */
+  while (high - low > 1) {
+    const unsigned middle = (low + high) / 2;
+    if (group_records[middle].first <= check) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  *which = check - group_records[low].first;
+  return low;
 }
 
 unsigned vmxsim_check_count(void) {

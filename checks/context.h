@@ -43,8 +43,9 @@ struct check_context {
   const struct vmxsim_check_input *input;
   struct msr_entry entry; /* the MSR-load entry under evaluation */
   bool entry_unknown;
+  bool memory_read;   /* memory was looked at */
   bool memory_failed; /* the reader could not give what was asked for */
-  struct probe probe; /* partial.c */
+  struct probe *probe; /* partial.c: where to note; the full expansion needs none */
 };
 
 typedef uint64_t full_group(struct check_context *context);
@@ -78,10 +79,8 @@ struct group_record {
 extern const struct check_record check_records[];
 extern const struct group_record group_records[GROUP_COUNT];
 extern const unsigned check_record_count;
-/* groups_reading[f]: bit n set if group n has a check that reads field f; groups_reading_memory likewise. Made by the
- * build from the catalog. */
+/* groups_reading[f]: bit n set if group n has a check that reads field f. Made by the build from the catalog. */
 extern const uint64_t groups_reading[VMXSIM_FIELD_COUNT];
-extern const uint64_t groups_reading_memory;
 
 /* The group of a check and its bit there. */
 unsigned check_group_of(vmxsim_check check, unsigned *which);
@@ -97,6 +96,8 @@ uint32_t context_msr_entries(const struct check_context *context);
 /* partial.c */
 /* How a test changes one predicate, to see that a vector notices. */
 enum check_mutation { MUTATION_NONE, MUTATION_DISABLE, MUTATION_INVERT, MUTATION_ALWAYS_APPLIES };
+enum vmxsim_check_result partial_check_in_group(struct check_context *context, unsigned group, unsigned which,
+                                                enum check_mutation mutation);
 enum vmxsim_check_result partial_check(struct check_context *context, vmxsim_check check, enum check_mutation mutation);
 
 /* evaluate.c: every check, taking nothing for known that is not. */

@@ -45,10 +45,13 @@ static void note_msr_load_count(const struct check_context *x, struct vmxsim_ver
 
 /* A group of whose inputs not all are known: check by check. */
 static void evaluate_group_partially(struct check_context *x, unsigned group, struct vmxsim_verdict *verdict) {
+  struct probe probe;
+  struct probe *const outer = x->probe;
+  x->probe = &probe;
   const struct group_record *record = &group_records[group];
   uint64_t broken = 0, undecided = 0;
   for (unsigned which = 0; which < record->count; which++) {
-    switch (partial_check(x, record->first + which, MUTATION_NONE)) {
+    switch (partial_check_in_group(x, group, which, MUTATION_NONE)) {
     case VMXSIM_CHECK_BROKEN:
       broken |= UINT64_C(1) << which;
       if (record->each_msr_entry) note_msr_load_entry(verdict, x->entry.number);
@@ -59,6 +62,7 @@ static void evaluate_group_partially(struct check_context *x, unsigned group, st
     case VMXSIM_CHECK_HOLDS: break;
     }
   }
+  x->probe = outer;
   set_group(verdict, group, broken, undecided);
 }
 
@@ -81,7 +85,8 @@ static uint64_t evaluate_msr_entries(struct check_context *x, unsigned group, st
 }
 
 static void evaluate_group(struct check_context *x, unsigned group, struct vmxsim_verdict *verdict) {
-  x->memory_failed = false;
+  const uint64_t bit = UINT64_C(1) << group;
+  x->memory_failed = x->memory_read = false;
   const uint64_t broken = group_records[group].each_msr_entry ? evaluate_msr_entries(x, group, verdict)
                                                               : full_groups[group](x);
   if (x->memory_failed) {
@@ -89,6 +94,7 @@ static void evaluate_group(struct check_context *x, unsigned group, struct vmxsi
   } else {
     set_group(verdict, group, broken, 0);
   }
+  verdict->memory_groups = x->memory_read ? verdict->memory_groups | bit : verdict->memory_groups & ~bit;
 }
 
 /* Candidates: broken on all is broken, holding on all holds. */
@@ -118,7 +124,7 @@ void vmxsim_check_all(const struct vmxsim_check_input *input, struct vmxsim_verd
     return;
   }
   struct check_context x = context_of(input, 0);
-  verdict->broken_groups = verdict->undecided_groups = 0;
+  verdict->broken_groups = verdict->undecided_groups = verdict->memory_groups = 0;
   verdict->msr_load_entry = 0;
   for (unsigned group = 0; group < GROUP_COUNT; group++) evaluate_group(&x, group, verdict);
   note_msr_load_count(&x, verdict);
@@ -130,14 +136,14 @@ void vmxsim_check_changed(const struct vmxsim_check_input *input, const struct v
     check_all_partially(input, verdict);
     return;
   }
-  uint64_t groups = groups_reading_memory;
+  uint64_t groups = verdict->memory_groups;
   for (unsigned word = 0; word < VMXSIM_FIELD_WORDS; word++) {
     for (uint64_t rest = changed->word[word]; rest; rest &= rest - 1) {
       groups |= groups_reading[64 * word + (unsigned)__builtin_ctzll(rest)];
     }
   }
   struct check_context x = context_of(input, 0);
-  verdict->msr_load_entry = 0; /* its groups read memory: all are evaluated again */
+  verdict->msr_load_entry = 0; /* groups with a failing entry have read memory: they are evaluated again */
   for (; groups; groups &= groups - 1) evaluate_group(&x, (unsigned)__builtin_ctzll(groups), verdict);
   note_msr_load_count(&x, verdict);
 }
@@ -222,13 +228,15 @@ void vmxsim_check_one(const struct vmxsim_check_input *input, vmxsim_check check
   const size_t processors = input->capabilities_count ? input->capabilities_count : 1;
   bool differ = false;
   for (size_t i = 0; i < processors; i++) {
+    struct probe probe;
     struct check_context x = context_of(input, i);
+    x.probe = &probe;
     const enum vmxsim_check_result result = partial_check(&x, check, MUTATION_NONE);
     if (i && result != finding->result) differ = true;
     if (result == VMXSIM_CHECK_BROKEN && i < 64) finding->broken_on |= UINT64_C(1) << i;
     if (each_msr_entry && (i == 0 || result == VMXSIM_CHECK_BROKEN)) finding->msr_load_entry = x.entry.number;
     finding->result = i ? worse(finding->result, result) : result;
-    for (unsigned n = 0; n < VMXSIM_INPUT_SET_WORDS; n++) finding->missing[n] |= x.probe.missing[n];
+    for (unsigned n = 0; n < VMXSIM_INPUT_SET_WORDS; n++) finding->missing[n] |= probe.missing[n];
   }
   const bool open = finding->result == VMXSIM_CHECK_UNDECIDED || finding->result == VMXSIM_CHECK_BROKEN_IF_ASSUMED;
   if (open && differ) add_capabilities_read(check, finding->missing);

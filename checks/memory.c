@@ -4,6 +4,7 @@
 
 bool context_read(struct check_context *x, uint64_t address, void *bytes, size_t size) {
   const struct vmxsim_check_input *input = x->input;
+  x->memory_read = true;
   const bool read = input->read_memory && input->read_memory(input->memory_context, address, bytes, size);
   if (!read) x->memory_failed = true;
   return read;

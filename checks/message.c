@@ -6,11 +6,12 @@
 #include "vmxsim/exits.h"
 
 /* The context for messages: the given processor, or with several candidates the last (the most capable). */
-static struct check_context context_of(const struct vmxsim_check_input *input) {
+static struct check_context context_of(const struct vmxsim_check_input *input, struct probe *probe) {
   return (struct check_context){
       .field = input->vmcs->value,
       .capabilities = input->capabilities_count ? input->capabilities[input->capabilities_count - 1] : NULL,
       .input = input,
+      .probe = probe,
   };
 }
 
@@ -119,7 +120,8 @@ static size_t put_text(const struct vmxsim_check_input *input, vmxsim_check chec
   struct text text = text_begin(buffer, size);
   if (check >= check_record_count) return text_end(&text);
   uint64_t values[CHECK_VALUES_MAX] = {0};
-  struct check_context x = context_of(input);
+  struct probe probe = {.term_unknown = false};
+  struct check_context x = context_of(input, &probe);
   unsigned which;
   const unsigned group = check_group_of(check, &which);
   /* Finds the MSR-load entry that is meant. */

@@ -17,15 +17,15 @@ static void note_missing(struct probe *probe, unsigned input) {
 }
 
 static uint64_t probe_field(struct check_context *x, unsigned input) {
-  set_add(x->probe.read, input);
-  if (!vmxsim_field_set_has(&x->input->vmcs->known, (vmxsim_field)input)) note_missing(&x->probe, input);
+  set_add(x->probe->read, input);
+  if (!vmxsim_field_set_has(&x->input->vmcs->known, (vmxsim_field)input)) note_missing(x->probe, input);
   return x->field[input];
 }
 
 static uint64_t probe_capability(struct check_context *x, unsigned input) {
-  set_add(x->probe.read, input);
+  set_add(x->probe->read, input);
   if (x->capabilities) return vmxsim_capability_get(x->capabilities, input - INPUT_FIRST_CAPABILITY);
-  note_missing(&x->probe, input);
+  note_missing(x->probe, input);
   /* Something to go on with: shifts by this are in range. */
   return input == INPUT_cap_linear_bits ? 48 : 0;
 }
@@ -33,29 +33,29 @@ static uint64_t probe_capability(struct check_context *x, unsigned input) {
 static uint64_t probe_processor(struct check_context *x, unsigned input) {
   const struct vmxsim_processor_state *state = x->input->state;
   const unsigned item = input - INPUT_FIRST_PROCESSOR;
-  set_add(x->probe.read, input);
+  set_add(x->probe->read, input);
   if (!((state->known >> item) & 1)) {
     if ((state->assumed >> item) & 1) {
-      x->probe.term_assumed = true;
-      set_add(x->probe.missing_in_term, input);
+      x->probe->term_assumed = true;
+      set_add(x->probe->missing_in_term, input);
     } else {
-      note_missing(&x->probe, input);
+      note_missing(x->probe, input);
     }
   }
   return state->item[item];
 }
 
 static uint64_t probe_memory(struct check_context *x, unsigned input, uint64_t address, size_t size) {
-  set_add(x->probe.read, input);
+  set_add(x->probe->read, input);
   x->memory_failed = false;
   const uint64_t value = context_read_little_endian(x, address, size);
-  if (x->memory_failed) note_missing(&x->probe, input);
+  if (x->memory_failed) note_missing(x->probe, input);
   return value;
 }
 
 static uint64_t probe_entry(struct check_context *x, uint64_t value) {
-  set_add(x->probe.read, INPUT_mem_vm_entry_msr_load_area);
-  if (x->entry_unknown) note_missing(&x->probe, INPUT_mem_vm_entry_msr_load_area);
+  set_add(x->probe->read, INPUT_mem_vm_entry_msr_load_area);
+  if (x->entry_unknown) note_missing(x->probe, INPUT_mem_vm_entry_msr_load_area);
   return value;
 }
 
@@ -87,11 +87,11 @@ static void end_term(struct probe *probe, bool value) {
 #define ENTRY_DATA (probe_entry(x, x->entry.data))
 
 #define TERM(extra, expression) \
-  begin_term(&x->probe); \
-  end_term(&x->probe, (expression));
+  begin_term(x->probe); \
+  end_term(x->probe, (expression));
 #define WHEN(...) EACH(TERM, SEPARATE_NOTHING, , __VA_ARGS__)
 #define FAILS(...) \
-  x->probe.in_fails = true; \
+  x->probe->in_fails = true; \
   EACH(TERM, SEPARATE_NOTHING, , __VA_ARGS__)
 
 #define OPEN_GROUP(name, guard) \
@@ -173,9 +173,9 @@ static enum vmxsim_check_result mutated(const struct probe *probe, enum check_mu
 
 static enum vmxsim_check_result evaluate(struct check_context *x, unsigned group, unsigned which,
                                          enum check_mutation mutation) {
-  x->probe = (struct probe){.term_unknown = false};
+  *x->probe = (struct probe){.term_unknown = false};
   partial_groups[group](x, which);
-  return mutated(&x->probe, mutation);
+  return mutated(x->probe, mutation);
 }
 
 /* Broken for one entry is broken; not known for one is undecided; it applies if it does to one. */
@@ -198,23 +198,28 @@ static enum vmxsim_check_result evaluate_entries(struct check_context *x, unsign
   for (uint32_t number = 1; number == 1 || number <= entries; number++) {
     x->entry_unknown = !context_load_msr_entry(x, number);
     const enum vmxsim_check_result result = evaluate(x, group, which, mutation);
-    for (unsigned i = 0; i < VMXSIM_INPUT_SET_WORDS; i++) read[i] |= x->probe.read[i];
+    for (unsigned i = 0; i < VMXSIM_INPUT_SET_WORDS; i++) read[i] |= x->probe->read[i];
     if (number == 1 || rank(result) > rank(worst)) {
       worst = result;
-      probe_of_worst = x->probe;
+      probe_of_worst = *x->probe;
       entry_of_worst = x->entry;
     }
     if (x->entry_unknown || worst == VMXSIM_CHECK_BROKEN) break;
   }
-  x->probe = probe_of_worst;
+  *x->probe = probe_of_worst;
   x->entry = entry_of_worst;
-  for (unsigned i = 0; i < VMXSIM_INPUT_SET_WORDS; i++) x->probe.read[i] = read[i];
+  for (unsigned i = 0; i < VMXSIM_INPUT_SET_WORDS; i++) x->probe->read[i] = read[i];
   return worst;
+}
+
+enum vmxsim_check_result partial_check_in_group(struct check_context *x, unsigned group, unsigned which,
+                                                enum check_mutation mutation) {
+  return group_records[group].each_msr_entry ? evaluate_entries(x, group, which, mutation)
+                                             : evaluate(x, group, which, mutation);
 }
 
 enum vmxsim_check_result partial_check(struct check_context *x, vmxsim_check check, enum check_mutation mutation) {
   unsigned which;
   const unsigned group = check_group_of(check, &which);
-  return group_records[group].each_msr_entry ? evaluate_entries(x, group, which, mutation)
-                                             : evaluate(x, group, which, mutation);
+  return partial_check_in_group(x, group, which, mutation);
 }

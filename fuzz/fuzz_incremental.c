@@ -69,7 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     vmxsim_check_changed(&input, &vmcs.changed, &verdict);
     vmxsim_check_all(&input, &full);
     compare(&verdict, &full);
-    struct check_context x = {.field = vmcs.value, .capabilities = capabilities, .input = &input};
+    struct probe probe;
+    struct check_context x = {.field = vmcs.value, .capabilities = capabilities, .input = &input, .probe = &probe};
     partial_check_all(&x, &partial);
     compare(&full, &partial);
   }

@@ -124,7 +124,8 @@ static void both_expansions_agree(void **state) {
     struct vmxsim_verdict full, partial;
     set_up_random(&m, &seed);
     vmxsim_check_all(&m.input, &full);
-    struct check_context x = {.field = m.vmcs.value, .capabilities = m.capabilities, .input = &m.input};
+    struct probe probe;
+    struct check_context x = {.field = m.vmcs.value, .capabilities = m.capabilities, .input = &m.input, .probe = &probe};
     partial_check_all(&x, &partial);
     assert_same(&full, &partial);
   }
@@ -158,10 +159,11 @@ static void declared_inputs_are_the_true_ones(void **state) {
   for (int round = 0; round < 20000; round++) {
     struct machine m;
     set_up_random(&m, &seed);
-    struct check_context x = {.field = m.vmcs.value, .capabilities = m.capabilities, .input = &m.input};
+    struct probe probe;
+    struct check_context x = {.field = m.vmcs.value, .capabilities = m.capabilities, .input = &m.input, .probe = &probe};
     for (vmxsim_check check = 0; check < vmxsim_check_count(); check++) {
       partial_check(&x, check, MUTATION_NONE);
-      for (unsigned w = 0; w < VMXSIM_INPUT_SET_WORDS; w++) seen[check][w] |= x.probe.read[w];
+      for (unsigned w = 0; w < VMXSIM_INPUT_SET_WORDS; w++) seen[check][w] |= probe.read[w];
     }
   }
   for (vmxsim_check check = 0; check < vmxsim_check_count(); check++) {

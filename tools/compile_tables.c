@@ -92,7 +92,7 @@ static void only_keys(struct source *source, const char *const *names, size_t co
   for (const struct yaml_node *key = source->root->first; key; key = key->next->next) {
     size_t i = 0;
     while (i < count && strcmp(names[i], key->text) != 0) i++;
-    if (i == count) require(source, yaml_unknown_name(&source->diagnostic, key, "a key of this kind of file", names, 0));
+    if (i == count) require(source, yaml_unknown_name(&source->diagnostic, key, "a key of this kind of file", NULL));
   }
 }
 
@@ -101,9 +101,12 @@ static void print_string(FILE *out, const char *text) {
   for (; *text; text++) {
     if (*text == '"' || *text == '\\') fputc('\\', out);
     /* No trigraphs, and no line ends inside. */
-    if (*text == '\n') fputs("\\n", out);
-    else if (*text == '?') fputs("\\?", out);
-    else fputc(*text, out);
+    if (*text == '\n')
+      fputs("\\n", out);
+    else if (*text == '?')
+      fputs("\\?", out);
+    else
+      fputc(*text, out);
   }
   fputc('"', out);
 }
@@ -122,11 +125,12 @@ static void read_capability(struct source *source, const struct yaml_node *key, 
   for (unsigned i = 0; (info = vmxsim_capability_info(i)); i++) {
     if (info->kind != kind || i == VMXSIM_CAPABILITY_features) continue;
     if (!names_equal(info->name, key->text, key->length)) continue;
-    require(source, yaml_number(&source->diagnostic, key->next, 64, "a number", vmxsim_capability_value(capabilities, i)));
+    require(source,
+            yaml_number(&source->diagnostic, key->next, 64, "a number", vmxsim_capability_value(capabilities, i)));
     return;
   }
   require(source, yaml_unknown_name(&source->diagnostic, key,
-                                    kind == VMXSIM_CAPABILITY_MSR ? "a capability MSR" : "a number from CPUID", NULL, 0));
+                                    kind == VMXSIM_CAPABILITY_MSR ? "a capability MSR" : "a number from CPUID", NULL));
 }
 
 static void read_capabilities(struct source *source, const char *name, enum vmxsim_capability_kind kind,
@@ -137,7 +141,8 @@ static void read_capabilities(struct source *source, const char *name, enum vmxs
   }
 }
 
-static void read_feature(struct source *source, const struct yaml_node *node, struct vmxsim_capabilities *capabilities) {
+static void read_feature(struct source *source, const struct yaml_node *node,
+                         struct vmxsim_capabilities *capabilities) {
   const char *name;
   if (node->kind != NODE_SCALAR) require(source, yaml_expected(&source->diagnostic, node, "a feature"));
   for (unsigned i = 0; (name = vmxsim_feature_name(i)); i++) {
@@ -145,7 +150,7 @@ static void read_feature(struct source *source, const struct yaml_node *node, st
     capabilities->features |= UINT64_C(1) << i;
     return;
   }
-  require(source, yaml_unknown_name(&source->diagnostic, node, "a feature", NULL, 0));
+  require(source, yaml_unknown_name(&source->diagnostic, node, "a feature", NULL));
 }
 
 static void print_profile(FILE *out, struct source *source) {
@@ -155,7 +160,8 @@ static void print_profile(FILE *out, struct source *source) {
   read_capabilities(source, "msr", VMXSIM_CAPABILITY_MSR, &capabilities);
   read_capabilities(source, "cpuid", VMXSIM_CAPABILITY_NUMBER, &capabilities);
   const struct yaml_node *features = value_of(source, "features", NODE_SEQUENCE);
-  for (const struct yaml_node *item = features->first; item; item = item->next) read_feature(source, item, &capabilities);
+  for (const struct yaml_node *item = features->first; item; item = item->next)
+    read_feature(source, item, &capabilities);
   vmxsim_capabilities_derive(&capabilities);
   fputs("  {\n", out);
   print_member(out, "name", text_of(source, "profile"));
@@ -196,7 +202,7 @@ static void print_needs(FILE *out, struct source *source) {
   const struct yaml_node *list = value_of(source, "needs", NODE_SEQUENCE);
   fputs("    .needs = \"", out);
   for (const struct yaml_node *item = list->first; item; item = item->next) {
-    const struct vmxsim_control *control;
+    const struct vmxsim_control *control = NULL;
     if (item->kind != NODE_SCALAR || vmxsim_control_from_name(item->text, item->length, &control) != VMXSIM_OK) {
       require(source, yaml_expected(&source->diagnostic, item, "a control, as secondary.enable_ept"));
     }
@@ -272,8 +278,10 @@ int main(int argc, char **argv) {
   FILE *out = fopen(argv[2], "wb");
   if (!out) stop(argv[2], "cannot be written");
   output_path = argv[2];
-  if (profiles) print_table(out, "profile", argv + 3, argc - 3, print_profile);
-  else print_table(out, "template", argv + 3, argc - 3, print_template);
+  if (profiles)
+    print_table(out, "profile", argv + 3, argc - 3, print_profile);
+  else
+    print_table(out, "template", argv + 3, argc - 3, print_template);
   if (fclose(out) != 0) stop(argv[2], "cannot be written");
   return 0;
 }

@@ -32,8 +32,7 @@ static void print_groups(void) {
   for (unsigned field = 0; field < VMXSIM_FIELD_COUNT; field++) {
     printf("  UINT64_C(0x%llx), /* %s */\n", (unsigned long long)groups_with(field, 1), vmxsim_input_name(field));
   }
-  printf("};\n\nconst uint64_t groups_reading_memory = UINT64_C(0x%llx);\n",
-         (unsigned long long)groups_with(INPUT_FIRST_MEMORY, INPUT_COUNT - INPUT_FIRST_MEMORY));
+  printf("};\n");
 }
 
 static int compare(const void *left, const void *right) {

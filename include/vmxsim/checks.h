@@ -41,6 +41,7 @@ struct vmxsim_verdict {
   uint64_t undecided[VMXSIM_CHECK_GROUPS_MAX]; /* not broken and not shown to hold */
   uint64_t broken_groups;                      /* groups with a broken check: bit n is group n */
   uint64_t undecided_groups;
+  uint64_t memory_groups; /* groups for which memory was read */
   uint32_t msr_load_entry; /* number (from 1) of the first VM-entry MSR-load entry that fails; 0 if none */
 };
 
@@ -66,7 +67,7 @@ struct vmxsim_outcome {
 void vmxsim_check_all(const struct vmxsim_check_input *input, struct vmxsim_verdict *verdict);
 
 /* Brings `verdict`, which holds for the same input as it was, up to date after the fields in `changed` changed value;
- * checks that read memory are always evaluated again. Costs what the groups that read those fields cost.
+ * groups for which memory was read are always evaluated again. Costs what the groups that read those fields cost.
  * Needs vmxsim_check_all() instead after a change of state, capabilities or of which fields are known. */
 void vmxsim_check_changed(const struct vmxsim_check_input *input, const struct vmxsim_field_set *changed,
                           struct vmxsim_verdict *verdict);
@@ -114,7 +115,7 @@ enum vmxsim_check_result {
   VMXSIM_CHECK_BROKEN_IF_ASSUMED, /* broken if what was assumed is so; counts as undecided */
 };
 
-#define VMXSIM_INPUT_SET_WORDS 8
+#define VMXSIM_INPUT_SET_WORDS 6
 struct vmxsim_finding {
   enum vmxsim_check_result result;
   uint64_t missing[VMXSIM_INPUT_SET_WORDS]; /* inputs (one bit each) that are not known or only assumed */

@@ -31,9 +31,9 @@ vmxsim_check vmxsim_check_set_next(const struct vmxsim_check_set *set, vmxsim_ch
 /* Where a vector and the checks differ. */
 struct vmxsim_vector_result {
   bool passed;
-  struct vmxsim_outcome outcome; /* what the processor does */
-  bool outcome_differs;          /* it is not among those allowed */
-  bool passes_differs;           /* the check of `passes` is broken or undecided */
+  struct vmxsim_outcome outcome;          /* what the processor does */
+  bool outcome_differs;                   /* it is not among those allowed */
+  bool passes_differs;                    /* the check of `passes` is broken or undecided */
   struct vmxsim_check_set not_broken;     /* expected to be broken, and are not */
   struct vmxsim_check_set also_broken;    /* broken, and not expected to be */
   struct vmxsim_check_set not_undecided;  /* expected to be undecided, and are not */

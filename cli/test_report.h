@@ -1,0 +1,25 @@
+/* Results of vectors, as text, TAP or JUnit XML. */
+#ifndef VMXSIM_CLI_TEST_REPORT_H
+#define VMXSIM_CLI_TEST_REPORT_H
+
+#include "cli/output.h"
+#include "vmxsim/vectors.h"
+
+enum test_format { TEST_TEXT, TEST_TAP, TEST_JUNIT };
+
+struct test_report {
+  enum test_format format;
+  struct output output;
+  bool progress; /* a line on the standard error that is written over */
+  bool verbose;
+  size_t passed, failed, without_expectation;
+};
+
+void test_report_begin(struct test_report *report);
+void test_report_result(struct test_report *report, const char *file, const struct vmxsim_case *subject,
+                        const struct vmxsim_vector_result *result);
+/* A file that could not be used. */
+void test_report_error(struct test_report *report, const char *file, const char *text);
+void test_report_end(struct test_report *report);
+
+#endif

@@ -1,0 +1,76 @@
+/* Lines of a log as people paste them, without what mailers, terminals and web pages added. */
+#ifndef VMXSIM_INPUT_TEXT_LINES_H
+#define VMXSIM_INPUT_TEXT_LINES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct text_lines {
+  const char *at, *end;
+  char *buffer; /* the caller's */
+  size_t size;  /* of the buffer; longer lines are skipped */
+  unsigned number;
+  bool quoted_printable;
+};
+
+/* A line without quotation marks, colours, HTML entities and blanks at its ends. Its text lives until the next line. */
+struct text_line {
+  const char *text;
+  size_t length;
+  unsigned number; /* from 1 */
+  const char *raw; /* as it stands in the text */
+  size_t raw_length;
+};
+
+void text_lines_begin(struct text_lines *lines, const char *text, size_t length, char *buffer,
+                      size_t size);
+bool text_lines_next(struct text_lines *lines, struct text_line *line);
+/* Where a part of line->text stands in the file: column, from 1, in bytes. */
+unsigned text_line_column(const struct text_line *line, const char *part, size_t length);
+
+/* First place of a phrase, NULL if there is none. The second disregards case (the phrase is in lower case). */
+const char *text_find(const char *text, size_t length, const char *phrase);
+const char *text_find_folded(const char *text, size_t length, const char *phrase);
+bool text_equal(const char *text, size_t length, const char *phrase);
+bool text_equal_folded(const char *text, size_t length, const char *phrase);
+
+static inline bool text_is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
+static inline bool text_is_decimal(char c) {
+  return c >= '0' && c <= '9';
+}
+
+static inline bool text_is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static inline char text_fold(char c) {
+  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* The value of a hexadecimal digit, -1 if it is none. */
+static inline int text_digit(char c) {
+  const char folded = text_fold(c);
+  if (text_is_decimal(c)) return c - '0';
+  return folded >= 'a' && folded <= 'f' ? folded - 'a' + 10 : -1;
+}
+
+/* A number as logs have it: "0x1f", "1Fh", "0000001f", "ffff8000`12345678", with C's suffixes. */
+struct text_number {
+  uint64_t value;   /* read as hexadecimal */
+  unsigned digits;  /* written digits, 0 if the text is no number */
+  bool marked;      /* "0x" or "h" say that it is hexadecimal */
+  bool has_letters; /* a digit from a to f */
+  bool has_decimal; /* a digit from 0 to 9 */
+  bool overflow;    /* more than 64 bits */
+};
+
+/* The whole of the text must be the number. */
+struct text_number text_number_read(const char *text, size_t length);
+/* The same digits read as decimal; false if they are none or do not fit. */
+bool text_decimal_read(const char *text, size_t length, uint64_t *value);
+
+#endif

@@ -1,0 +1,150 @@
+#!/bin/sh
+# The command as a user meets it: exit statuses and what the output must have in it. Prints TAP.
+#   test_cli.sh VMXSIM SOURCE_DIRECTORY
+set -u
+command=$1 source=$2
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+number=0 failed=0
+unset NO_COLOR LC_ALL COLUMNS
+
+# expect TITLE STATUS PATTERN COMMAND...: the status, and a line of either stream that has the pattern ("" for any).
+expect() {
+  title=$1 status=$2 pattern=$3
+  shift 3
+  "$@" >"$work/out" 2>"$work/err" </dev/null
+  got=$?
+  cat "$work/out" "$work/err" >"$work/both"
+  number=$((number + 1))
+  if [ "$got" -eq "$status" ] && { [ -z "$pattern" ] || grep -q -e "$pattern" "$work/both"; }; then
+    echo "ok $number - $title"
+  else
+    failed=$((failed + 1))
+    echo "not ok $number - $title"
+    echo "# status $got, expected $status; looked for: $pattern"
+    sed 's/^/# /' "$work/both" | head -20
+  fi
+}
+
+# absent TITLE PATTERN: the last output has no such line.
+absent() {
+  number=$((number + 1))
+  if grep -q -e "$2" "$work/both"; then
+    failed=$((failed + 1))
+    echo "not ok $number - $1"
+  else
+    echo "ok $number - $1"
+  fi
+}
+
+v=$command
+printf 'GUEST_RFLAGS 0x2\nVM_ENTRY_INTR_INFO_FIELD 0x800000d1\nGUEST_CR0 0x80050033\n' >"$work/broken.txt"
+printf 'GUEST_RFLAGS 0x202\nGUEST_CR0 0x80050033\nGUEST_CR4 0x2020\n' >"$work/partial.txt"
+cat >"$work/good.yaml" <<'END'
+template: long-mode
+cpu: skylake-server
+END
+cat >"$work/failing.yaml" <<'END'
+vector: paging-without-protection
+about: expects success where there is none
+template: long-mode
+cpu: skylake-server
+vmcs: {guest_cr0: {clear: [pe]}}
+expect: success
+END
+
+# The call
+expect "no command" 2 "usage: vmxsim" "$v"
+expect "--help" 0 "usage: vmxsim" "$v" --help
+expect "--version" 0 "^vmxsim [0-9]" "$v" --version
+expect "a mistyped command" 2 "did you mean check" "$v" chekc
+expect "a mistyped option" 2 "did you mean --strict" "$v" check --strickt "$work/broken.txt"
+expect "a choice that is none" 2 "auto|always|never" "$v" check --color maybe "$work/broken.txt"
+expect "an option without its value" 2 "needs a value" "$v" check --cpu
+for c in check explain fields cpu test rules; do
+  expect "$c --help" 0 "usage: vmxsim $c" "$v" $c --help
+done
+expect "a file in the place of a command" 2 "vmxsim check" "$v" "$work/broken.txt"
+
+# check
+expect "a broken rule" 1 "guest.rflags.if-when-injecting-external-interrupt" "$v" check "$work/broken.txt"
+expect "... with its field" 1 "guest_rflags  *6820  *0x0000000000000002" "$v" check "$work/broken.txt"
+expect "... the manual" 1 'SDM 3C, "Checks on Guest RIP, RFLAGS, and SSP"' "$v" check "$work/broken.txt"
+expect "... and what to do" 1 "fix: " "$v" check "$work/broken.txt"
+absent "no escape codes outside a terminal" "$(printf '\033')"
+expect "--color always" 1 "$(printf '\033')" "$v" check --color always "$work/broken.txt"
+expect "nothing broken, nothing undecided" 0 "VM entry succeeds   .certain" "$v" check --strict "$work/good.yaml"
+expect "nothing broken, much undecided" 0 "not certain" "$v" check "$work/partial.txt"
+expect "--strict" 1 "" "$v" check --strict "$work/partial.txt"
+expect "-v lists undecided checks" 0 "^  *guest.cr3.reserved-bits\|^  *guest.cr3" "$v" check -v "$work/partial.txt"
+expect "a processor" 1 "processor haswell,+sgx" "$v" check --cpu haswell,+sgx "$work/broken.txt"
+expect "a mistyped processor" 2 "did you mean haswell" "$v" check --cpu haswel "$work/broken.txt"
+expect "a mistyped feature" 2 "did you mean" "$v" check --cpu haswell,+unrestricted_gest "$work/broken.txt"
+expect "a missing file" 2 "No such file" "$v" check "$work/nothing"
+expect "a directory" 2 "directory" "$v" check "$work"
+expect "an empty file" 2 "" "$v" check /dev/null
+expect "a text without a VMCS" 2 "" "$v" check "$source/LICENSE"
+expect "one good and one bad file" 2 "if-when-injecting" "$v" check "$work/nothing" "$work/broken.txt"
+expect "standard input" 2 "standard input" "$v" check -
+expect "JSON" 1 '"schema": "vmxsim-check"' "$v" check --format json "$work/broken.txt"
+expect "... with encodings" 1 '"encoding": "0x6820"' "$v" check --format=json "$work/broken.txt"
+if command -v python3 >/dev/null; then
+  for c in "check $work/broken.txt" "fields" "cpu list" "cpu show max" "rules"; do
+    # shellcheck disable=SC2086
+    expect "valid JSON: ${c%% *}" 0 "" sh -c "'$v' $c --format json | python3 -m json.tool"
+  done
+fi
+
+# explain
+expect "an error number" 0 "invalid control field" "$v" explain error 7
+expect "an exit reason" 0 "EPT violation" "$v" explain 48
+expect "an exit reason's value" 0 "entry_failure" "$v" explain 0x80000021
+expect "a number of several meanings" 0 "VM-instruction error" "$v" explain 2
+expect "a qualification" 0 "access: mov_from_cr" "$v" explain exit 28 qualification=0x13
+expect "a field by Linux' name" 0 "guest_cs_access_rights" "$v" explain GUEST_CS_AR_BYTES
+expect "a field by encoding" 0 "guest_rflags" "$v" explain 0x6820
+expect "a control by Linux' name" 0 "primary.hlt_exiting" "$v" explain CPU_BASED_HLT_EXITING
+expect "a control word" 0 "28  1  Use MSR bitmaps" "$v" explain CPU_BASED_VM_EXEC_CONTROL=0xb6a1e5fa
+expect "access rights" 0 "code, execute/read, accessed" "$v" explain guest_cs_access_rights=0xa09b
+expect "an event" 0 "#PF" "$v" explain vm_entry_interruption_information=0x80000b0e
+expect "a check" 0 "Checks on Guest Control Registers" "$v" explain guest.cr0.pg-requires-pe
+expect "a register's bit" 0 "bit 13" "$v" explain cr4.vmxe
+expect "an MSR" 0 "ia32_vmx_misc" "$v" explain 0x485
+expect "a value that is too wide" 2 "wider" "$v" explain guest_cs_selector=0x10000
+expect "a value that is none" 2 "not a number" "$v" explain guest_cr0=abc
+expect "a mistyped field" 2 "did you mean guest_cr0" "$v" explain guest_cro
+expect "nothing to explain" 2 "explain what" "$v" explain
+
+# fields, cpu, rules
+expect "all fields" 0 "6820  guest_rflags" "$v" fields
+expect "some fields" 0 "guest_es_base" "$v" fields 'guest_*_base'
+absent "... and no others" "guest_cr0"
+expect "fields of a processor" 0 "guest_cr0" "$v" fields --cpu merom
+absent "... without those it lacks" "ept_pointer"
+expect "a field that is none" 2 "no field matches" "$v" fields nothing_at_all
+expect "processors" 0 "^skylake-server" "$v" cpu list
+expect "a processor shown" 0 "0x48b  ia32_vmx_procbased_ctls2" "$v" cpu show skylake-server
+cp "$work/out" "$work/shown.txt"
+expect "... and imported" 0 "^profile: mine" "$v" cpu import "$work/shown.txt" --name mine
+cp "$work/out" "$work/mine.yaml"
+expect "... and used" 1 "mine.yaml" "$v" check --cpu "$work/mine.yaml" "$work/broken.txt"
+expect "an import of nothing" 2 "" "$v" cpu import /dev/null
+expect "cpu without anything" 2 "vmxsim cpu list" "$v" cpu
+expect "rules" 0 "^## Checks on Guest RIP, RFLAGS, and SSP" "$v" rules
+
+# test
+expect "a failing vector" 1 "1 failed" "$v" test "$work/failing.yaml"
+expect "... beside what was found" 1 "found: .*exit reason 33\|found: VMfail" "$v" test "$work/failing.yaml"
+expect "TAP" 1 "^not ok 1" "$v" test --format tap "$work/failing.yaml"
+expect "JUnit" 1 "<failure" "$v" test --format junit "$work/failing.yaml"
+expect "no coverage" 1 "no vector breaks" "$v" test --coverage "$work/failing.yaml"
+expect "no vectors" 2 "which vectors" "$v" test
+mkdir "$work/empty"
+expect "a directory without vectors" 2 "no \*.yaml" "$v" test "$work/empty"
+expect "a vector file that is no YAML" 2 "" "$v" test "$source/LICENSE"
+if [ -w /dev/full ]; then
+  expect "output that cannot be written" 2 "cannot be written" sh -c "'$v' rules >/dev/full"
+fi
+
+echo "1..$number"
+[ "$failed" -eq 0 ]

@@ -1,6 +1,7 @@
 /* The catalog as data: ids, sentences, messages and declared inputs of every check. */
 #include "checks/context.h"
 #include "checks/expansion.h"
+#include "checks/terms.h"
 
 /* The n-th word of the set of inputs that READS() lists. */
 #define INPUT_IN_WORD(n, input) (INPUT_##input / 64 == (n) ? UINT64_C(1) << (INPUT_##input % 64) : 0)

@@ -47,11 +47,22 @@
 #define GUEST_IS_V86 ((F(guest_rflags) >> 17) & 1)
 #define USABLE(segment) (!(F(guest_##segment##_access_rights) & AR_UNUSABLE))
 #define TYPE_OF(segment) (F(guest_##segment##_access_rights) & AR_TYPE)
-#define UNRESTRICTED ON(secondary, unrestricted_guest)
+#define UNRESTRICTED GUEST_CONTROL(secondary, unrestricted_guest)
 #define GUEST_HAS_PAE_PAGING ((F(guest_cr0) & CR0_PG) && (F(guest_cr4) & CR4_PAE) && !GUEST_IS_IA32E)
 
-/* A VM entry that returns from SMM, under the dual-monitor treatment */
+/* A VM entry that returns from SMM, under the dual-monitor treatment. The guest that it enters runs under the controls of the
+ * executive VMCS, or under none if it returns to VMX root operation, when the pointer is the VMXON pointer (SDM 3C,
+ * "VM Entries that Return from SMM", "Checks on the Guest State Area"). */
 #define RETURNS_FROM_SMM (CPU(in_smm) && !ON(vm_entry, entry_to_smm))
+#define EXECUTIVE_CONTROL(control) (F(executive_vmcs_pointer) != CPU(vmxon_pointer) && CPU(executive_##control))
+#define GUEST_CONTROL(word, control) (RETURNS_FROM_SMM ? EXECUTIVE_CONTROL(control) : ON(word, control))
+/* For READS: what GUEST_CONTROL() of a secondary control looks at; of a pin-based one. */
+#define SECONDARY_GUEST_CONTROL(control) \
+  primary_processor_based_vm_execution_controls, secondary_processor_based_vm_execution_controls, \
+      RETURN_FROM_SMM_CONTROL(control)
+#define PIN_BASED_GUEST_CONTROL(control) pin_based_vm_execution_controls, RETURN_FROM_SMM_CONTROL(control)
+#define RETURN_FROM_SMM_CONTROL(control) \
+  vm_entry_controls, executive_vmcs_pointer, cpu_in_smm, cpu_vmxon_pointer, cpu_executive_##control
 
 /* The last byte of an MSR area, which has 16 bytes an entry */
 #define MSR_AREA_LAST(address, count) ((address) + 16 * (count) - 1)

@@ -128,7 +128,7 @@ static void derive_msrs(struct vmxsim_capabilities *c) {
   c->rtit_ctl_supported =
       IF_FEATURE(pt, BITS(17, 0) | BITS(22, 19) | BITS(27, 24) | BITS(47, 31) | BITS(56, 55));
   c->lbr_ctl_supported = IF_FEATURE(arch_lbr, BITS(3, 0) | BITS(22, 16));
-  c->spec_ctrl_supported = IF_FEATURE(spec_ctrl, BIT(0)) | IF_FEATURE(stibp, BIT(1)) | IF_FEATURE(ssbd, BIT(2)) |
+  c->spec_ctrl_supported = IF_FEATURE(spec_ctrl, BITS(1, 0)) | IF_FEATURE(stibp, BIT(1)) | IF_FEATURE(ssbd, BIT(2)) |
                            IF_FEATURE(ipred_ctrl, BITS(4, 3)) | IF_FEATURE(rrsba_ctrl, BITS(6, 5)) |
                            IF_FEATURE(psfd, BIT(7)) | IF_FEATURE(ddpd, BIT(8)) | IF_FEATURE(bhi_ctrl, BIT(10));
   c->xss_supported = IF_FEATURE(xsaves, BIT(10) | BIT(13) | BIT(16)) | IF_FEATURE(pt, BIT(8)) |

@@ -25,8 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   vmxsim_document *document = NULL;
   struct vmxsim_diagnostic diagnostic;
   struct vmxsim_capabilities capabilities = {0};
-  const vmxsim_status status = vmxsim_document_read("fuzz.txt", (const char *)data, size, VMXSIM_FORMAT_TEXT, NULL,
-                                                    &document, &diagnostic);
+  const vmxsim_status status =
+      vmxsim_document_read("fuzz.txt", (const char *)data, size, VMXSIM_FORMAT_TEXT, NULL, &document, &diagnostic);
   if ((status == VMXSIM_OK) != (document != NULL)) abort();
   if (status != VMXSIM_OK && (!diagnostic.text[0] || !memchr(diagnostic.text, 0, sizeof diagnostic.text))) abort();
   for (size_t i = 0; document && i < vmxsim_document_count(document); i++) use(vmxsim_document_case(document, i));

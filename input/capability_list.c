@@ -455,6 +455,23 @@ static bool take_heading(struct capability_list *list, const struct text_line *l
   return false;
 }
 
+/* Most lines of a log have nothing for us: what to look for is found out fast. */
+static bool has_index(const struct text_line *line) {
+  static const char *const digits[] = {"48", "49", "3a", "3A"};
+  for (size_t i = 0; i < sizeof digits / sizeof *digits; i++) {
+    if (text_find(line->text, line->length, digits[i])) return true;
+  }
+  return false;
+}
+
+static bool has_name(const struct text_line *line) {
+  static const char *const parts[] = {"VMX", "vmx", "Vmx", "FEAT", "feature", "Feature", " MSR:"};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    if (text_find(line->text, line->length, parts[i])) return true;
+  }
+  return false;
+}
+
 bool capability_list_line(struct capability_list *list, const struct text_line *line) {
   if (!line->length) return false;
   if (take_answer(list, line) || take_heading(list, line)) return true;
@@ -462,12 +479,14 @@ bool capability_list_line(struct capability_list *list, const struct text_line *
     if (take_row(list, line)) return true;
     list->section = NULL;
   }
-  return take_named(list, line) || take_indexed(list, line) || take_phrase(list, line) ||
-         take_plain_number(list, line) || take_features(list, line) || take_address_sizes(list, line);
+  if (has_name(line) && take_named(list, line)) return true;
+  if (has_index(line) && take_indexed(list, line)) return true;
+  if (has_name(line) && take_phrase(list, line)) return true;
+  return take_plain_number(list, line) || take_features(list, line) || take_address_sizes(list, line);
 }
 
-/* A TRUE MSR that was not given: what may be 1 is as in the other MSR, and what must be 1 no more than there. `flexible`:
- * what need not be 1 on any processor that has the TRUE MSRs. */
+/* A TRUE MSR that was not given: what may be 1 is as in the other MSR, and what must be 1 no more than there.
+ * `flexible`: what need not be 1 on any processor that has the TRUE MSRs. */
 static void adjust_true_msr(const struct capability_list *list, struct vmxsim_capabilities *to, unsigned capability,
                             unsigned true_capability, uint64_t flexible) {
   const uint64_t given = vmxsim_capability_get(to, capability);
@@ -493,9 +512,9 @@ void capability_list_apply(const struct capability_list *list, struct vmxsim_cap
   for (unsigned i = 0; i < VMXSIM_CAPABILITY_COUNT; i++) {
     if (list->given[i]) *vmxsim_capability_value(capabilities, i) = list->value[i];
   }
-#define TRUE_MSR(name, flexible)                                                       \
-  adjust_true_msr(list, capabilities, VMXSIM_CAPABILITY_ia32_vmx_##name,               \
-                  VMXSIM_CAPABILITY_ia32_vmx_true_##name, flexible)
+#define TRUE_MSR(name, flexible) \
+  adjust_true_msr(list, capabilities, VMXSIM_CAPABILITY_ia32_vmx_##name, VMXSIM_CAPABILITY_ia32_vmx_true_##name, \
+                  flexible)
   TRUE_MSR(pinbased_ctls, 0);
   TRUE_MSR(procbased_ctls, 1u << VMXSIM_BIT_primary_cr3_load_exiting | 1u << VMXSIM_BIT_primary_cr3_store_exiting);
   TRUE_MSR(exit_ctls, 1u << VMXSIM_BIT_vm_exit_save_debug_controls);

@@ -14,7 +14,7 @@ struct text_value {
   uint64_t high;    /* bits 63:32, where `has_high` */
   unsigned line, column;
   bool given, has_high;
-  bool unmarked; /* nothing in the number itself says that it is hexadecimal */
+  bool unmarked;    /* nothing in the number itself says that it is hexadecimal */
   bool has_decimal; /* `decimal` holds */
 };
 
@@ -28,16 +28,16 @@ struct text_report {
   int kind; /* vmxsim_outcome_kind, -1 if it says nothing */
   uint32_t number;
   bool has_number;
-  int vmresume;             /* 1 or 0 if the log names the instruction, else -1 */
-  bool has_msr;             /* the entry of the VM-entry MSR-load area that failed is given */
+  int vmresume; /* 1 or 0 if the log names the instruction, else -1 */
+  bool has_msr; /* the entry of the VM-entry MSR-load area that failed is given */
   struct text_msr msr;
 };
 
 struct text_case {
   vmxsim_document *document;
-  bool open;          /* there is a case */
+  bool open; /* there is a case */
   const char *format;
-  unsigned line;      /* where it begins */
+  unsigned line; /* where it begins */
   struct text_value values[VMXSIM_FIELD_COUNT];
   size_t value_count;
   size_t not_understood;

@@ -43,13 +43,14 @@ static vmxsim_status finish(struct reader *reader) {
 
 /* Why there is nothing. */
 static vmxsim_status nothing_found(const struct reader *reader) {
-  static const char expected[] =
-      "no VMCS data found: expected a KVM or Xen log with \"*** Guest State ***\", or lines such as \"guest_cr0 = 0x31\"";
+  static const char expected[] = "no VMCS data found: expected a KVM or Xen log with \"*** Guest State ***\", or lines "
+                                 "such as \"guest_cr0 = 0x31\"";
   struct vmxsim_diagnostic *diagnostic = reader->diagnostic;
   const unsigned near = reader->list.near_line;
   if (reader->advice_line) {
-    return diagnose(diagnostic, VMXSIM_ERROR_SYNTAX, reader->advice_line, 1,
-                    "no VMCS data found: KVM held the dump back; load kvm_intel with dump_invalid_vmcs=1 and try again");
+    return diagnose(
+        diagnostic, VMXSIM_ERROR_SYNTAX, reader->advice_line, 1,
+        "no VMCS data found: KVM held the dump back; load kvm_intel with dump_invalid_vmcs=1 and try again");
   }
   if (!reader->has_dumps && near) {
     const char *nearest = NULL;

@@ -1,8 +1,8 @@
 /* Reading dumps that print labels in sections.
  *
- * The text is taken as a stream of blank-separated words, not as lines, because mailers break lines anywhere between two
- * words. Timestamps and names of modules are words without a meaning; a label is what its last words are, just before
- * an '='. The labels are data: text_labels.def. */
+ * The text is taken as a stream of blank-separated words, not as lines, because mailers break lines anywhere between
+ * two words. Timestamps and names of modules are words without a meaning; a label is what its last words are, just
+ * before an '='. The labels are data: text_labels.def. */
 #include "text_dump.h"
 
 #include <string.h>
@@ -42,9 +42,8 @@ static const struct dump_segment {
   vmxsim_field part[PARTS];
 } segments[] = {
 #define GROUP(word, group)
-#define SEGMENT(group, selector, access_rights, limit, base)                                                    \
-  {GROUP_##group,                                                                                               \
-   {VMXSIM_FIELD_##selector, VMXSIM_FIELD_##access_rights, VMXSIM_FIELD_##limit, VMXSIM_FIELD_##base}},
+#define SEGMENT(group, selector, access_rights, limit, base) \
+  {GROUP_##group, {VMXSIM_FIELD_##selector, VMXSIM_FIELD_##access_rights, VMXSIM_FIELD_##limit, VMXSIM_FIELD_##base}},
 #define LABEL(section, group, label, field)
 #define SIGNATURE(section, group, label, field)
 #define XEN_LABEL(section, group, label, field)
@@ -78,17 +77,17 @@ static const struct dump_label labels[] = {
 #define LABEL_BYTES(section, group, label, field) ROW(section, group, label, KIND_BYTES, field, COUNT, false, false)
 #define LABEL_IGNORED(section, group, label) ROW(section, group, label, KIND_IGNORED, COUNT, COUNT, false, false)
 #define SEGMENT(group, selector, access_rights, limit, base) \
-  LABEL(guest, group, "sel", selector)                       \
-  LABEL(guest, group, "attr", access_rights)                 \
-  SIGNATURE(guest, group, "limit", limit)                    \
+  LABEL(guest, group, "sel", selector) \
+  LABEL(guest, group, "attr", access_rights) \
+  SIGNATURE(guest, group, "limit", limit) \
   SIGNATURE(guest, group, "base", base)
 #include "text_labels.def"
 };
 
 /* Lines of other printers that would be taken for ours: QEMU's registers, oopses. */
-static const char *const foreign[] = {"QEMU[",  " CR2=",  "EAX=",  "ESI=", "EIP=", "RAX=", "RSI=", "R8 =", "R12=",
-                                      "EFER=0000", "DR0=",   "DR6=",  "LDT=", "GDT= ", "IDT= ", "ES =",  "CS =", "SS =",
-                                      "DS =",      "FS =",   "GS =",  "TR =0"};
+static const char *const foreign[] = {
+    "QEMU[", " CR2=", "EAX=",  "ESI=",  "EIP=", "RAX=", "RSI=", "R8 =", "R12=", "EFER=0000", "DR0=",
+    "DR6=",  "LDT=",  "GDT= ", "IDT= ", "ES =", "CS =", "SS =", "DS =", "FS =", "GS =",      "TR =0"};
 
 /* What ends a dump. */
 static const char *const ends[] = {"domain_crash called", "----[ Xen", "<<<"};
@@ -187,9 +186,9 @@ static const struct dump_label *find_label(const struct text_dump *dump) {
 /* Whether everything that Linux always prints is there, so that nothing was cut out. */
 static bool is_whole(const struct text_dump *dump) {
   static const vmxsim_field always[] = {
-      VMXSIM_FIELD_guest_cr3,  VMXSIM_FIELD_guest_rip,        VMXSIM_FIELD_guest_interruptibility_state,
-      VMXSIM_FIELD_host_rip,   VMXSIM_FIELD_host_cs_selector, VMXSIM_FIELD_host_ia32_sysenter_eip,
-      VMXSIM_FIELD_host_cr3,   VMXSIM_FIELD_host_fs_base,     VMXSIM_FIELD_guest_ia32_sysenter_eip};
+      VMXSIM_FIELD_guest_cr3, VMXSIM_FIELD_guest_rip,        VMXSIM_FIELD_guest_interruptibility_state,
+      VMXSIM_FIELD_host_rip,  VMXSIM_FIELD_host_cs_selector, VMXSIM_FIELD_host_ia32_sysenter_eip,
+      VMXSIM_FIELD_host_cr3,  VMXSIM_FIELD_host_fs_base,     VMXSIM_FIELD_guest_ia32_sysenter_eip};
   const unsigned all = 1u << SECTION_guest | 1u << SECTION_host | 1u << SECTION_control;
   if (dump->cut || dump->sections_seen != all) return false;
   for (size_t i = 0; i < sizeof always / sizeof *always; i++) {
@@ -323,8 +322,8 @@ static bool take_msr(struct text_dump *dump, struct text_number number, unsigned
 
 /* Whether a word can be a value at all. */
 static bool is_value(const char *at, size_t length) {
-  return length && text_digit(*at) >= 0 && (text_number_read(at, length).digits || memchr(at, ':', length) ||
-                                             memchr(at, '|', length));
+  return length && text_digit(*at) >= 0 &&
+         (text_number_read(at, length).digits || memchr(at, ':', length) || memchr(at, '|', length));
 }
 
 static void take_value(struct text_dump *dump, const struct dump_label *label, const struct text_line *line,

@@ -15,16 +15,16 @@ struct text_dump {
   struct text_report *pending_report; /* said before the dump that it is about */
   enum dump_section section;
   unsigned group;
-  unsigned column_of_row; /* next value of a row of bare values */
+  unsigned column_of_row;                /* next value of a row of bare values */
   char words[DUMP_WORDS][DUMP_WORD_MAX]; /* the last words, the newest at the end */
-  bool waiting;                   /* for the value of a label */
-  const struct dump_label *label; /* that label; NULL if it is not known */
+  bool waiting;                          /* for the value of a label */
+  const struct dump_label *label;        /* that label; NULL if it is not known */
   unsigned waiting_line;
   vmxsim_field last_field; /* that was given a value, VMXSIM_FIELD_COUNT if none was since */
   enum dump_list list;
   uint32_t msr_index;
   size_t list_count[LIST_COUNT];
-  unsigned sections_seen; /* headings: 1 << section */
+  unsigned sections_seen;   /* headings: 1 << section */
   unsigned understood_line; /* the last line that had something */
   bool xen, linux_lists, old_xen, cut;
   unsigned header_line; /* lines this far before the first heading belong to the section before it */

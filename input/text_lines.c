@@ -40,8 +40,7 @@ bool text_equal_folded(const char *text, size_t length, const char *phrase) {
   return i == length && !phrase[i];
 }
 
-void text_lines_begin(struct text_lines *lines, const char *text, size_t length, char *buffer,
-                      size_t size) {
+void text_lines_begin(struct text_lines *lines, const char *text, size_t length, char *buffer, size_t size) {
   *lines = (struct text_lines){.at = text, .end = text + length, .buffer = buffer, .size = size};
   /* The mark of a mail that was saved undecoded. */
   lines->quoted_printable = length && (text_find(text, length, "=3D0x") || text_find(text, length, "=3D 0x"));
@@ -82,8 +81,8 @@ static size_t escape_sequence(const char *at, const char *end) {
 /* Characters beyond ASCII that stand for blanks, for nothing or for dots. */
 static const struct {
   const char *bytes, *means;
-} characters[] = {{"\xc2\xa0", " "},         {"\xe2\x80\xa6", "..."}, {"\xe2\x80\x8b", ""},
-                  {"\xef\xbb\xbf", ""},      {"\xe2\x80\xaf", " "},   {"\xe2\x80\x89", " "}};
+} characters[] = {{"\xc2\xa0", " "},    {"\xe2\x80\xa6", "..."}, {"\xe2\x80\x8b", ""},
+                  {"\xef\xbb\xbf", ""}, {"\xe2\x80\xaf", " "},   {"\xe2\x80\x89", " "}};
 
 static size_t wide_character(const char *at, const char *end, const char **means) {
   for (size_t i = 0; i < sizeof characters / sizeof *characters; i++) {
@@ -111,6 +110,7 @@ static size_t clean(const char *at, const char *end, char *to) {
       while (*means) *to++ = *means++;
     } else if (c < 0x20 || c >= 0xfe) {
       if (c && c < 0x20) *to++ = ' ';
+      taken = 1;
     } else {
       *to++ = *at;
       taken = 1;

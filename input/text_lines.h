@@ -23,8 +23,7 @@ struct text_line {
   size_t raw_length;
 };
 
-void text_lines_begin(struct text_lines *lines, const char *text, size_t length, char *buffer,
-                      size_t size);
+void text_lines_begin(struct text_lines *lines, const char *text, size_t length, char *buffer, size_t size);
 bool text_lines_next(struct text_lines *lines, struct text_line *line);
 /* Where a part of line->text stands in the file: column, from 1, in bytes. */
 unsigned text_line_column(const struct text_line *line, const char *part, size_t length);

@@ -36,13 +36,13 @@ static const struct {
 } synonyms[] = {{"Task", "TR"}, {"LDT", "LDTR"}, {"attr", "access_rights"}, {"sel", "selector"}};
 
 /* How names of fields begin: a line with such a name and a value looks like VMCS data. */
-static const char *const beginnings[] = {"guest", "host",     "vmcs", "vmx",  "vm_",  "vm-", "ctrl", "cpu_based", "pin",
-                                         "secondary", "tertiary", "ept",  "tsc_", "apic", "virt", "cr0_", "cr3_", "cr4_",
-                                         "exit_", "entry_", "idt_", "io_bitmap", "msr_bitmap"};
+static const char *const beginnings[] = {
+    "guest", "host", "vmcs", "vmx",  "vm_",  "vm-",  "ctrl",  "cpu_based", "pin",  "secondary", "tertiary",  "ept",
+    "tsc_",  "apic", "virt", "cr0_", "cr3_", "cr4_", "exit_", "entry_",    "idt_", "io_bitmap", "msr_bitmap"};
 
 static bool is_word_character(char c) {
-  return text_is_letter(c) || text_is_decimal(c) || c == '_' || c == '.' || c == '-' || c == '/' || c == '`' || c == '$' ||
-         c == '@' || (unsigned char)c >= 0x80;
+  return text_is_letter(c) || text_is_decimal(c) || c == '_' || c == '.' || c == '-' || c == '/' || c == '`' ||
+         c == '$' || c == '@' || (unsigned char)c >= 0x80;
 }
 
 void text_list_begin(struct text_list *list, struct text_case *text) {
@@ -90,11 +90,20 @@ static size_t join(const struct word *words, size_t count, char *name, size_t le
 static void keep_prefix(struct scan *scan, size_t first) {
   const size_t count = scan->count - first;
   const struct word *words = scan->words + first;
-  const bool side = text_equal_folded(words->at, words->length, "guest") ||
-                    text_equal_folded(words->at, words->length, "host");
+  const bool side =
+      text_equal_folded(words->at, words->length, "guest") || text_equal_folded(words->at, words->length, "host");
   scan->prefix[0] = 0;
   if (!side || count < 2) return;
   scan->prefix[join(words, count - 1, scan->prefix, 0)] = 0;
+}
+
+/* Whether a number may stand for a field: first on the line, in brackets, or after a word like "vmwrite". */
+static bool may_be_encoding(const struct scan *scan, size_t i) {
+  const struct word *word = &scan->words[i];
+  if (!text_number_read(word->at, word->length).digits || word->at == scan->line->text) return true;
+  if (!text_number_read(word->at, word->length).marked) return false;
+  if (word->at[-1] == '(' || word->at[-1] == '[') return true;
+  return i && text_find_folded(scan->words[i - 1].at, scan->words[i - 1].length, "vm");
 }
 
 /* Words in their place in the line, as they stand. */
@@ -102,6 +111,7 @@ static bool name_as_written(struct scan *scan, vmxsim_field *field, bool *high) 
   const struct word *last = &scan->words[scan->count - 1];
   for (size_t i = 0; i < scan->count; i++) {
     const char *from = scan->words[i].at;
+    if (i + 1 == scan->count && !may_be_encoding(scan, i)) continue;
     if (!name_field(from, (size_t)(last->at + last->length - from), field, high)) continue;
     keep_prefix(scan, i);
     return true;
@@ -185,9 +195,9 @@ static bool shows_hexadecimal(struct text_number number, const char *at) {
 static vmxsim_status too_wide(const struct scan *scan, vmxsim_field field, const struct word *word,
                               struct vmxsim_diagnostic *diagnostic) {
   return diagnose(diagnostic, VMXSIM_ERROR_WIDTH, scan->line->number,
-                  text_line_column(scan->line, word->at, word->length),
-                  "%s is a field of %u bits; %.*s does not fit", vmxsim_field_name(field), vmxsim_field_bits(field),
-                  word->length < 40 ? (int)word->length : 40, word->at);
+                  text_line_column(scan->line, word->at, word->length), "%s is a field of %u bits; %.*s does not fit",
+                  vmxsim_field_name(field), vmxsim_field_bits(field), word->length < 40 ? (int)word->length : 40,
+                  word->at);
 }
 
 static void take_high(struct text_case *text, vmxsim_field field, uint64_t value, unsigned line, unsigned column) {
@@ -238,12 +248,16 @@ static bool is_value(const struct scan *scan, const struct word *word, struct te
 /* A name that is no field, with a value. */
 static void note_unknown(struct scan *scan) {
   const struct word *last = &scan->words[scan->count ? scan->count - 1 : 0];
-  if (!scan->count || scan->unknown || text_is_decimal(*last->at)) return;
+  if (!scan->count || scan->unknown || !text_is_letter(*last->at)) return;
+  for (size_t i = 0; i < last->length; i++) {
+    if ((unsigned char)last->at[i] >= 0x80) return;
+  }
   scan->unknown = last->at;
   scan->unknown_length = last->length;
 }
 
-/* Whether a line without a pair looked like one: a name and a value and nothing else, or the name looks like a field's. */
+/* Whether a line without a pair looked like one: a name and a value and nothing else, or the name looks like a field's.
+ */
 static bool looks_like_field(const struct scan *scan, size_t words) {
   if (!scan->unknown) return false;
   if (words == 2 && scan->unknown == scan->line->text && memchr(scan->unknown, '_', scan->unknown_length)) return true;

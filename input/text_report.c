@@ -100,8 +100,8 @@ static bool read_phrase(const struct text_line *line, const struct phrase *phras
   return report->kind >= 0;
 }
 
-/* Xen's second line about a failed MSR load: "  msr 000001dd val 1ffff80676f52be5 (mbz 0)". Also the rest of a first line
- * that a mailer broke. */
+/* Xen's second line about a failed MSR load: "  msr 000001dd val 1ffff80676f52be5 (mbz 0)". Also the rest of a first
+ * line that a mailer broke. */
 static void continue_pending(const struct text_line *line, struct text_report *pending) {
   const char *at = text_find(line->text, line->length, "msr 0"), *const end = line->text + line->length;
   const char *value = at ? text_find(at, (size_t)(end - at), " val ") : NULL;

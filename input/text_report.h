@@ -4,8 +4,8 @@
 
 #include "text_case.h"
 
-/* Reads a line. If it says how an entry went, or goes on with what `pending` began, puts that in the case that is open and
- * has no report yet, or else in `pending`, for the next case. */
+/* Reads a line. If it says how an entry went, or goes on with what `pending` began, puts that in the case that is open
+ * and has no report yet, or else in `pending`, for the next case. */
 void text_report_line(const struct text_line *line, struct text_case *text, struct text_report *pending);
 
 #endif

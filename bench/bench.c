@@ -135,8 +135,7 @@ static void bench_incremental(const struct report *report, const char *template,
 /* All reference vectors as one text, the documents parted by "---". */
 static char *all_vectors(const char *source, size_t *size) {
   char command[4200];
-  snprintf(command, sizeof command, "for f in '%s'/testvectors/checks/*.yaml; do echo '---'; cat \"$f\"; done",
-           source);
+  snprintf(command, sizeof command, "for f in '%s'/testvectors/checks/*.yaml; do echo '---'; cat \"$f\"; done", source);
   FILE *pipe = popen(command, "r");
   char *text = NULL;
   size_t capacity = 0;
@@ -177,8 +176,12 @@ static void bench_vectors(const struct report *report, const char *source) {
     for (size_t n = 0; n < count; n++) {
       const struct vmxsim_case *subject = vmxsim_document_case(document, n);
       vmxsim_case_vmcs(subject, &vmcs);
-      const struct vmxsim_check_input input = {&vmcs, &subject->state, &subject->processor, subject->processor != NULL,
-                                               vmxsim_case_read_memory, (void *)(uintptr_t)subject};
+      const struct vmxsim_check_input input = {&vmcs,
+                                               &subject->state,
+                                               &subject->processor,
+                                               subject->processor != NULL,
+                                               vmxsim_case_read_memory,
+                                               (void *)(uintptr_t)subject};
       vmxsim_check_all(&input, &verdict);
       __asm__ volatile("" : : "r"(verdict.broken_groups));
     }

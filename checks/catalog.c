@@ -3,6 +3,7 @@
 #include "checks/expansion.h"
 #include "checks/terms.h"
 
+/* clang-format off */
 /* The n-th word of the set of inputs that READS() lists. */
 #define INPUT_IN_WORD(n, input) (INPUT_##input / 64 == (n) ? UINT64_C(1) << (INPUT_##input % 64) : 0)
 #define READS_WORD(n, ...) (EACH(INPUT_IN_WORD, SEPARATE_OR, n, __VA_ARGS__))
@@ -67,6 +68,8 @@ const struct group_record group_records[GROUP_COUNT] = {
 #include "checks/catalog_undef.h"
 };
 
+/* clang-format on */
+
 unsigned check_group_of(vmxsim_check check, unsigned *which) {
   unsigned low = 0, high = GROUP_COUNT; /* the group is in low ... high - 1 */
   while (high - low > 1) {
@@ -112,7 +115,8 @@ vmxsim_check vmxsim_check_find(const char *id, size_t length) {
 }
 
 bool vmxsim_check_reads(vmxsim_check check, unsigned input) {
-  return check < check_record_count && input < INPUT_COUNT && ((check_records[check].reads[input / 64] >> (input % 64)) & 1);
+  return check < check_record_count && input < INPUT_COUNT &&
+         ((check_records[check].reads[input / 64] >> (input % 64)) & 1);
 }
 
 static const char *const input_names[INPUT_COUNT] = {

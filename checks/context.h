@@ -31,10 +31,10 @@ struct probe {
   uint64_t missing[VMXSIM_INPUT_SET_WORDS]; /* over the terms that are not decided */
   uint64_t read[VMXSIM_INPUT_SET_WORDS];    /* every input looked at */
   bool term_unknown, term_assumed;
-  bool in_fails;                     /* evaluating FAILS; before that, guard and WHEN */
-  bool when_refuted, when_open;      /* some term of guard and WHEN is false; is unknown */
-  bool fails_refuted, fails_open;    /* the same for FAILS */
-  bool assumed;                      /* some true term rests on an assumption */
+  bool in_fails;                  /* evaluating FAILS; before that, guard and WHEN */
+  bool when_refuted, when_open;   /* some term of guard and WHEN is false; is unknown */
+  bool fails_refuted, fails_open; /* the same for FAILS */
+  bool assumed;                   /* some true term rests on an assumption */
 };
 
 struct check_context {
@@ -43,8 +43,8 @@ struct check_context {
   const struct vmxsim_check_input *input;
   struct msr_entry entry; /* the MSR-load entry under evaluation */
   bool entry_unknown;
-  bool memory_read;   /* memory was looked at */
-  bool memory_failed; /* the reader could not give what was asked for */
+  bool memory_read;    /* memory was looked at */
+  bool memory_failed;  /* the reader could not give what was asked for */
   struct probe *probe; /* partial.c: where to note; the full expansion needs none */
 };
 

@@ -87,8 +87,8 @@ static uint64_t evaluate_msr_entries(struct check_context *x, unsigned group, st
 static void evaluate_group(struct check_context *x, unsigned group, struct vmxsim_verdict *verdict) {
   const uint64_t bit = UINT64_C(1) << group;
   x->memory_failed = x->memory_read = false;
-  const uint64_t broken = group_records[group].each_msr_entry ? evaluate_msr_entries(x, group, verdict)
-                                                              : full_groups[group](x);
+  const uint64_t broken =
+      group_records[group].each_msr_entry ? evaluate_msr_entries(x, group, verdict) : full_groups[group](x);
   if (x->memory_failed) {
     evaluate_group_partially(x, group, verdict);
   } else {

@@ -12,6 +12,7 @@
 #define ENTRY_RESERVED (x->entry.reserved)
 #define ENTRY_DATA (x->entry.data)
 
+/* clang-format off */
 #define TERM(extra, expression) (expression)
 #define WHEN(...) (EACH(TERM, SEPARATE_AND, , __VA_ARGS__))
 #define FAILS(...) (EACH(TERM, SEPARATE_AND, , __VA_ARGS__))
@@ -44,3 +45,4 @@ full_group *const full_groups[GROUP_COUNT] = {
 #include "checks/catalog.def"
 #include "checks/catalog_undef.h"
 };
+/* clang-format on */

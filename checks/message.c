@@ -116,7 +116,8 @@ static void put_template(struct text *text, const struct check_context *x, const
   }
 }
 
-static size_t put_text(const struct vmxsim_check_input *input, vmxsim_check check, bool hint, char *buffer, size_t size) {
+static size_t put_text(const struct vmxsim_check_input *input, vmxsim_check check, bool hint, char *buffer,
+                       size_t size) {
   struct text text = text_begin(buffer, size);
   if (check >= check_record_count) return text_end(&text);
   uint64_t values[CHECK_VALUES_MAX] = {0};

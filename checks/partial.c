@@ -86,6 +86,7 @@ static void end_term(struct probe *probe, bool value) {
 #define ENTRY_RESERVED (probe_entry(x, x->entry.reserved))
 #define ENTRY_DATA (probe_entry(x, x->entry.data))
 
+/* clang-format off */
 #define TERM(extra, expression) \
   begin_term(x->probe); \
   end_term(x->probe, (expression));
@@ -153,6 +154,8 @@ values_group *const values_groups[GROUP_COUNT] = {
 #include "checks/catalog_undef.h"
 };
 
+/* clang-format on */
+
 static enum vmxsim_check_result mutated(const struct probe *probe, enum check_mutation mutation) {
   bool when_refuted = probe->when_refuted, fails_refuted = probe->fails_refuted;
   bool open = probe->when_open || probe->fails_open;
@@ -181,7 +184,7 @@ static enum vmxsim_check_result evaluate(struct check_context *x, unsigned group
 /* Broken for one entry is broken; not known for one is undecided; it applies if it does to one. */
 static unsigned rank(enum vmxsim_check_result result) {
   static const unsigned char ranks[] = {
-      [VMXSIM_CHECK_NOT_APPLICABLE] = 0,      [VMXSIM_CHECK_HOLDS] = 1,  [VMXSIM_CHECK_UNDECIDED] = 2,
+      [VMXSIM_CHECK_NOT_APPLICABLE] = 0,    [VMXSIM_CHECK_HOLDS] = 1,  [VMXSIM_CHECK_UNDECIDED] = 2,
       [VMXSIM_CHECK_BROKEN_IF_ASSUMED] = 3, [VMXSIM_CHECK_BROKEN] = 4,
   };
   return ranks[result];

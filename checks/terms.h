@@ -8,6 +8,8 @@
 
 #include "vmcs/architecture.h"
 
+/* clang-format off */
+
 #define ALWAYS 1
 
 /* A control, as it takes effect: secondary and tertiary controls count as 0 while their activation is 0. */
@@ -76,5 +78,7 @@
 #define PAT_ABOVE_7 UINT64_C(0xf8f8f8f8f8f8f8f8)
 #define PAT_IS_VALID(pat) \
   (!((pat) & PAT_ABOVE_7) && !(((pat) >> 1) & ~((pat) >> 2) & UINT64_C(0x0101010101010101)))
+
+/* clang-format on */
 
 #endif

@@ -35,17 +35,8 @@ struct run {
   size_t cases, broken_cases, undecided_cases, unusable_files;
 };
 
-static void prepare_candidates(struct target *target) {
-  target->candidate_count = vmxsim_profile_count();
-  target->candidates = allocate(target->candidate_count, sizeof *target->candidates);
-  for (size_t n = 0; n < target->candidate_count; n++) target->candidates[n] = &vmxsim_profile_at(n)->capabilities;
-}
-
 static bool prepare_target(struct target *target, const char *spec) {
-  if (!spec) {
-    prepare_candidates(target);
-    return true;
-  }
+  if (!spec) return true;
   target->given = true;
   target->spec = spec;
   target->pointer = &target->processor;
@@ -141,7 +132,6 @@ static int run_check(int count, char **arguments) {
   }
   for (int n = 0; n < count; n++) check_file(&run, arguments[n]);
   summarise(&run);
-  free(run.target.candidates);
   return status_of(&run);
 }
 

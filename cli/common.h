@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "vmcs/names.h"
 #include "vmxsim/capabilities.h"
 
 #if defined(__GNUC__)
@@ -33,8 +34,7 @@ void *allocate(size_t count, size_t size); /* zeroed; ends the process with EXIT
 struct suggestions {
   const char *name;
   size_t length;
-  const char *best;
-  unsigned best_distance;
+  struct nearest nearest;
 };
 void suggestions_begin(struct suggestions *suggestions, const char *name, size_t length);
 void suggestions_offer(struct suggestions *suggestions, const char *candidate);

@@ -44,6 +44,19 @@ static enum agreement agreement_of(const struct report *report) {
   return SAYS_OTHERWISE;
 }
 
+static void choose_candidates(struct report *report) {
+  struct vmxsim_check_input *input = &report->input;
+  const struct vmxsim_profile *profile;
+  size_t count = 0;
+  for (size_t n = 0; count < CANDIDATES_MAX && (profile = vmxsim_profile_at(n)); n++) {
+    if (!vmxsim_vmcs_fits(&report->vmcs, &profile->capabilities)) continue;
+    report->candidates[count] = profile;
+    report->candidate_capabilities[count++] = &profile->capabilities;
+  }
+  input->capabilities = report->candidate_capabilities;
+  input->capabilities_count = count;
+}
+
 static void choose_processor(struct report *report, const struct target *target) {
   struct vmxsim_check_input *input = &report->input;
   if (target->given) {
@@ -53,8 +66,7 @@ static void choose_processor(struct report *report, const struct target *target)
   } else if (report->subject->processor) {
     report->processor = *report->subject->processor_name ? report->subject->processor_name : "as given";
   } else {
-    input->capabilities = target->candidates;
-    input->capabilities_count = target->candidate_count;
+    choose_candidates(report);
   }
 }
 

@@ -11,10 +11,10 @@ struct target {
   bool given; /* by --cpu: counts more than what a case says */
   const char *spec;
   struct vmxsim_capabilities processor;
-  const struct vmxsim_capabilities *pointer;     /* to `processor` */
-  const struct vmxsim_capabilities **candidates; /* every profile, for cases that name none */
-  size_t candidate_count;
+  const struct vmxsim_capabilities *pointer; /* to `processor` */
 };
+
+enum { CANDIDATES_MAX = 64 };
 
 /* What the log says of the entry, against what was found. */
 enum agreement {
@@ -31,6 +31,9 @@ struct report {
   const struct vmxsim_case *subject;
   const struct target *target;
   const char *processor; /* its name, NULL if it is not known */
+  /* Then: every profile that can have this VMCS. */
+  const struct vmxsim_profile *candidates[CANDIDATES_MAX];
+  const struct vmxsim_capabilities *candidate_capabilities[CANDIDATES_MAX];
   struct vmxsim_vmcs vmcs;
   struct vmxsim_check_input input;
   struct vmxsim_verdict verdict;

@@ -96,8 +96,8 @@ static void put_undecided(const struct report *report, struct json *json, vmxsim
   put_inputs(report, json, "missing", finding.missing, false);
   put_inputs(report, json, "assuming", finding.missing, true);
   json_array(json, "broken_on");
-  for (unsigned n = 0; report->input.capabilities_count > 1 && n < 64 && vmxsim_profile_at(n); n++) {
-    if ((finding.broken_on >> n) & 1) json_string(json, NULL, vmxsim_profile_at(n)->name);
+  for (unsigned n = 0; n < CANDIDATES_MAX && report->candidates[n]; n++) {
+    if ((finding.broken_on >> n) & 1) json_string(json, NULL, report->candidates[n]->name);
   }
   json_close(json, ']');
   json_close(json, '}');

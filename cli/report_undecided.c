@@ -1,4 +1,5 @@
-/* The undecided checks of a report, for people: by what would decide them, and which of them would explain a failure. */
+/* The undecided checks of a report, for people: by what would decide them, and which of them would explain a failure.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,13 +109,14 @@ static void input_names(const struct report *report, const uint64_t *missing, si
   list_end(&list);
 }
 
-static void processor_names(uint64_t processors, size_t limit, char *buffer, size_t size) {
+static void processor_names(const struct report *report, uint64_t processors, size_t limit, char *buffer, size_t size) {
   struct name_list list = {text_begin(buffer, size), 0, 0, limit};
-  for (unsigned n = 0; n < 64 && vmxsim_profile_at(n); n++) list.total += (processors >> n) & 1;
-  for (unsigned n = 0; n < 64 && vmxsim_profile_at(n) && list_takes_more(&list); n++) {
+  const struct vmxsim_profile *const *candidates = report->candidates;
+  for (unsigned n = 0; n < CANDIDATES_MAX && candidates[n]; n++) list.total += (processors >> n) & 1;
+  for (unsigned n = 0; n < CANDIDATES_MAX && candidates[n] && list_takes_more(&list); n++) {
     if (!((processors >> n) & 1)) continue;
     list_separate(&list);
-    text_put(&list.text, vmxsim_profile_at(n)->name);
+    text_put(&list.text, candidates[n]->name);
   }
   list_end(&list);
 }
@@ -130,7 +132,7 @@ static void print_group_line(const struct report *report, const struct output *o
   case OPEN_ASSUMED: verb = one ? "is broken if, as assumed," : "are broken if, as assumed,"; break;
   }
   if (group->openness == OPEN_PROCESSOR) {
-    processor_names(group->broken_on, verbose ? 64 : 4, names, sizeof names);
+    processor_names(report, group->broken_on, verbose ? 64 : 4, names, sizeof names);
   } else {
     input_names(report, group->missing, verbose ? 100 : 3, names, sizeof names);
   }
@@ -153,7 +155,8 @@ static void print_group_checks(const struct report *report, const struct output 
 }
 
 /* All that depends on the processor, in short: where all is well. */
-static void print_processors(const struct output *output, const struct open_group *groups, size_t count) {
+static void print_processors(const struct report *report, const struct output *output, const struct open_group *groups,
+                             size_t count) {
   char names[600], line[800];
   size_t checks = 0;
   uint64_t broken_on = 0;
@@ -163,7 +166,7 @@ static void print_processors(const struct output *output, const struct open_grou
     broken_on |= groups[n].broken_on;
   }
   if (!checks) return;
-  processor_names(~broken_on, 6, names, sizeof names);
+  processor_names(report, ~broken_on, 6, names, sizeof names);
   snprintf(line, sizeof line, "%s on the processor, which --cpu NAME gives: %s%s", plural(checks, "depends", "depend"),
            *names ? "well on " : "broken somewhere on every one known", names);
   output_styled(output, STYLE_OPEN, "  %4zu", checks);
@@ -190,7 +193,7 @@ void report_print_undecided(const struct report *report, const struct output *ou
   size_t lines = 0, n = 0;
   output_put(output, "  %zu %s undecided%s:\n", report->undecided, plural(report->undecided, "check is", "checks are"),
              verbose ? "" : " (-v lists them)");
-  if (!verbose) print_processors(output, groups, count);
+  if (!verbose) print_processors(report, output, groups, count);
   for (; n < count && (verbose || lines < LINES || n + 1 == count); n++) {
     if (groups[n].openness == OPEN_PROCESSOR && !verbose) continue;
     if (groups[n].openness == OPEN_MISSING) lines++;
@@ -210,7 +213,7 @@ static void print_suspect(const struct report *report, const struct output *outp
   vmxsim_check_describe(check, &info);
   output_put(output, "        %s", info.id);
   if (group.openness == OPEN_PROCESSOR) {
-    processor_names(group.broken_on, 3, names, sizeof names);
+    processor_names(report, group.broken_on, 3, names, sizeof names);
     output_styled(output, STYLE_FAINT, "  (broken on %s)\n", names);
   } else {
     input_names(report, group.missing, 2, names, sizeof names);

@@ -69,8 +69,8 @@ static bool expected_broken(const struct vmxsim_expectation *expect, vmxsim_chec
 static bool notices(const struct vmxsim_case *vector, vmxsim_check check, enum check_mutation mutation) {
   struct vmxsim_vmcs vmcs;
   vmxsim_case_vmcs(vector, &vmcs);
-  const struct vmxsim_check_input input = {
-      &vmcs, &vector->state, &vector->processor, 1, vmxsim_case_read_memory, (void *)(uintptr_t)vector};
+  const struct vmxsim_check_input input = {&vmcs, &vector->state,          &vector->processor,
+                                           1,     vmxsim_case_read_memory, (void *)(uintptr_t)vector};
   struct probe probe;
   struct check_context x = {.field = vmcs.value, .capabilities = vector->processor, .input = &input, .probe = &probe};
   const bool broken = partial_check(&x, check, mutation) == VMXSIM_CHECK_BROKEN;

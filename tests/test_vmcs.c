@@ -123,10 +123,10 @@ static void a_fresh_region_needs_only_its_revision(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(vmwrite_and_vmread_round_trip),     cmocka_unit_test(a_high_access_moves_bits_63_to_32),
-      cmocka_unit_test(narrow_operands_clear_the_rest),    cmocka_unit_test(unsupported_and_read_only_fields_fail),
-      cmocka_unit_test(values_too_wide_are_refused),       cmocka_unit_test(changes_are_noted_once),
-      cmocka_unit_test(a_region_keeps_everything),         cmocka_unit_test(a_fresh_region_needs_only_its_revision),
+      cmocka_unit_test(vmwrite_and_vmread_round_trip),  cmocka_unit_test(a_high_access_moves_bits_63_to_32),
+      cmocka_unit_test(narrow_operands_clear_the_rest), cmocka_unit_test(unsupported_and_read_only_fields_fail),
+      cmocka_unit_test(values_too_wide_are_refused),    cmocka_unit_test(changes_are_noted_once),
+      cmocka_unit_test(a_region_keeps_everything),      cmocka_unit_test(a_fresh_region_needs_only_its_revision),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,7 +65,7 @@
 #define MSR_AREA_OFFSET BITS(3, 0)
 
 /* EPTP, HLATP */
-#define EPTP_MEMORY_TYPE_OF(eptp) ((eptp) & 7)
+#define EPTP_MEMORY_TYPE_OF(eptp) ((eptp)&7)
 #define EPTP_WALK_LENGTH_OF(eptp) ((((eptp) >> 3) & 7) + 1)
 #define EPTP_ACCESSED_DIRTY BIT(6)
 #define EPTP_SUPERVISOR_SHADOW_STACK BIT(7)

@@ -50,7 +50,9 @@ const char *vmxsim_feature_about(unsigned feature) {
 
 uint64_t vmxsim_control_must_be_1(const struct vmxsim_capabilities *c, vmxsim_control_word word) {
   switch (word) {
-#define CONTROL_WORD(word, field, bits, msr, true_msr, term) case VMXSIM_WORD_##word: return c->word##_must_be_1;
+#define CONTROL_WORD(word, field, bits, msr, true_msr, term) \
+  case VMXSIM_WORD_##word: \
+    return c->word##_must_be_1;
 #define CONTROL(word, bit, name, term)
 #include "vmxsim/tables/controls.def"
 #undef CONTROL_WORD
@@ -62,7 +64,9 @@ uint64_t vmxsim_control_must_be_1(const struct vmxsim_capabilities *c, vmxsim_co
 
 uint64_t vmxsim_control_may_be_1(const struct vmxsim_capabilities *c, vmxsim_control_word word) {
   switch (word) {
-#define CONTROL_WORD(word, field, bits, msr, true_msr, term) case VMXSIM_WORD_##word: return c->word##_may_be_1;
+#define CONTROL_WORD(word, field, bits, msr, true_msr, term) \
+  case VMXSIM_WORD_##word: \
+    return c->word##_may_be_1;
 #define CONTROL(word, bit, name, term)
 #include "vmxsim/tables/controls.def"
 #undef CONTROL_WORD
@@ -102,8 +106,8 @@ static uint64_t bits_from(uint64_t width) {
   return width >= 64 ? 0 : ~UINT64_C(0) << width;
 }
 
-/* "Intel 64 and IA-32 Architectures Software Developer's Manual", volume 3C, "Physical-Address Width": key-ID bits of TME
- * are no address bits to VM entry. */
+/* "Intel 64 and IA-32 Architectures Software Developer's Manual", volume 3C, "Physical-Address Width": key-ID bits of
+ * TME are no address bits to VM entry. */
 static void derive_addresses(struct vmxsim_capabilities *c) {
   const uint64_t keyid_bits = c->keyid_bits < c->phys_bits ? c->keyid_bits : 0;
   c->beyond_cpuid_physical = bits_from(c->phys_bits);
@@ -114,7 +118,8 @@ static void derive_addresses(struct vmxsim_capabilities *c) {
 
 #define IF_FEATURE(feature, bits) ((c->features >> VMXSIM_FEATURE_##feature) & 1 ? (bits) : 0)
 
-/* SDM 4, "Architectural MSRs". Where a bit depends on more than CPUID facts that profiles hold, it counts as supported. */
+/* SDM 4, "Architectural MSRs". Where a bit depends on more than CPUID facts that profiles hold, it counts as supported.
+ */
 static void derive_msrs(struct vmxsim_capabilities *c) {
   c->efer_supported =
       IF_FEATURE(syscall, EFER_SCE) | IF_FEATURE(intel64, EFER_LME | EFER_LMA) | IF_FEATURE(nx, EFER_NXE);
@@ -125,15 +130,14 @@ static void derive_msrs(struct vmxsim_capabilities *c) {
   const uint64_t fixed = c->fixed_counters < 16 ? c->fixed_counters : 16;
   c->perf_global_ctrl_supported = (BIT(general) - 1) | (BIT(fixed) - 1) << 32 | IF_FEATURE(perf_metrics, BIT(48));
   c->s_cet_supported = IF_FEATURE(cet_ss, BITS(1, 0)) | IF_FEATURE(cet_ibt, BITS(5, 2) | BITS(63, 10));
-  c->rtit_ctl_supported =
-      IF_FEATURE(pt, BITS(17, 0) | BITS(22, 19) | BITS(27, 24) | BITS(47, 31) | BITS(56, 55));
+  c->rtit_ctl_supported = IF_FEATURE(pt, BITS(17, 0) | BITS(22, 19) | BITS(27, 24) | BITS(47, 31) | BITS(56, 55));
   c->lbr_ctl_supported = IF_FEATURE(arch_lbr, BITS(3, 0) | BITS(22, 16));
   c->spec_ctrl_supported = IF_FEATURE(spec_ctrl, BITS(1, 0)) | IF_FEATURE(stibp, BIT(1)) | IF_FEATURE(ssbd, BIT(2)) |
                            IF_FEATURE(ipred_ctrl, BITS(4, 3)) | IF_FEATURE(rrsba_ctrl, BITS(6, 5)) |
                            IF_FEATURE(psfd, BIT(7)) | IF_FEATURE(ddpd, BIT(8)) | IF_FEATURE(bhi_ctrl, BIT(10));
   c->xss_supported = IF_FEATURE(xsaves, BIT(10) | BIT(13) | BIT(16)) | IF_FEATURE(pt, BIT(8)) |
-                     IF_FEATURE(cet_ss, BITS(12, 11)) | IF_FEATURE(cet_ibt, BITS(12, 11)) |
-                     IF_FEATURE(uintr, BIT(14)) | IF_FEATURE(arch_lbr, BIT(15));
+                     IF_FEATURE(cet_ss, BITS(12, 11)) | IF_FEATURE(cet_ibt, BITS(12, 11)) | IF_FEATURE(uintr, BIT(14)) |
+                     IF_FEATURE(arch_lbr, BIT(15));
 }
 
 void vmxsim_capabilities_derive(struct vmxsim_capabilities *capabilities) {
@@ -158,8 +162,8 @@ static bool msr_exists(const struct vmxsim_capabilities *c, uint32_t msr) {
   }
 }
 
-/* "VMCS Enumeration" calls it the highest index of any field. Many processors report less (and VMREAD of fields beyond it
- * works), so the value of a profile counts only if no field that exists is above it. */
+/* "VMCS Enumeration" calls it the highest index of any field. Many processors report less (and VMREAD of fields beyond
+ * it works), so the value of a profile counts only if no field that exists is above it. */
 static uint64_t vmcs_enum(const struct vmxsim_capabilities *c) {
   const uint64_t implied = vmxsim_vmcs_enum_of_fields(c);
   return implied > c->ia32_vmx_vmcs_enum ? implied : c->ia32_vmx_vmcs_enum;

@@ -31,7 +31,7 @@ static const struct {
   uint8_t word, bit, needs_word, needs_bit;
 } needs[] = {
 #define NEEDS(word, control, other_word, other) \
-  {VMXSIM_WORD_##word, VMXSIM_BIT_##word##_##control, VMXSIM_WORD_##other_word, VMXSIM_BIT_##other_word##_##other}
+  { VMXSIM_WORD_##word, VMXSIM_BIT_##word##_##control, VMXSIM_WORD_##other_word, VMXSIM_BIT_##other_word##_##other }
     NEEDS(secondary, unrestricted_guest, secondary, enable_ept),
     NEEDS(secondary, enable_pml, secondary, enable_ept),
     NEEDS(secondary, mode_based_execute_control_for_ept, secondary, enable_ept),

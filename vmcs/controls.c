@@ -79,7 +79,8 @@ static struct match find(vmxsim_control_word word, const char *name, size_t leng
   if (match.control) return match;
   for (size_t i = 0; i < ALIASES; i++) {
     if (word != VMXSIM_WORD_COUNT && aliases[i].word != word) continue;
-    if (names_equal(aliases[i].text, name, length)) add_match(&match, vmxsim_control_find(aliases[i].word, aliases[i].bit));
+    if (names_equal(aliases[i].text, name, length))
+      add_match(&match, vmxsim_control_find(aliases[i].word, aliases[i].bit));
   }
   return match;
 }

@@ -18,7 +18,8 @@ struct field_record {
 #define IF_EITHER(w, b, v, c) \
   EXISTS_IF, {VMXSIM_WORD_##w, VMXSIM_WORD_##v}, {VMXSIM_BIT_##w##_##b, VMXSIM_BIT_##v##_##c}, 2
 #define CR3_TARGET(n) EXISTS_IF_CR3_TARGET, {n, 0}, {0, 0}, 0
-#define RECORD(encoding, term, ...) {encoding, __VA_ARGS__, term}
+#define RECORD(encoding, term, ...) \
+  { encoding, __VA_ARGS__, term }
 static const struct field_record records[VMXSIM_FIELD_COUNT] = {
 #define FIELD(encoding, name, exists, term) RECORD(encoding, term, exists),
 #include "vmxsim/tables/fields.def"
@@ -28,7 +29,8 @@ static const struct field_record records[VMXSIM_FIELD_COUNT] = {
 /* Encodings have an index in bits 9:1, a kind in bits 11:10 and a width in bits 14:13. No index is above 63. */
 enum { INDEX_BITS = 6, SLOTS = 16 << INDEX_BITS };
 #define SLOT_OF(encoding) \
-  (((((encoding) >> 13) & 3) << (INDEX_BITS + 2)) | ((((encoding) >> 10) & 3) << INDEX_BITS) | (((encoding) >> 1) & 0x3f))
+  (((((encoding) >> 13) & 3) << (INDEX_BITS + 2)) | ((((encoding) >> 10) & 3) << INDEX_BITS) | \
+   (((encoding) >> 1) & 0x3f))
 
 /* The number of a field plus 1, by the slot of its encoding. */
 static const uint8_t slots[SLOTS] = {

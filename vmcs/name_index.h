@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 struct name_entry {
-  uint32_t hash; /* names_hash() */
-  uint16_t item; /* what the name names */
+  uint32_t hash;  /* names_hash() */
+  uint16_t item;  /* what the name names */
   uint16_t place; /* where its text is in the list of names */
 };
 

@@ -47,7 +47,8 @@ vmxsim_status vmxsim_vmcs_from_region(struct vmxsim_vmcs *vmcs, uint32_t revisio
   vmcs->shadow = revision & BIT(31);
   vmcs->abort_indicator = (uint32_t)get(region + AT_ABORT, 4);
   /* Data that VMCLEAR did not write there is whatever software left: as on a processor, no more than bytes. */
-  const bool ours = get(region + AT_MAGIC, 4) == REGION_MAGIC && get(region + AT_LAYOUT, 4) == VMXSIM_VMCS_REGION_LAYOUT &&
+  const bool ours = get(region + AT_MAGIC, 4) == REGION_MAGIC &&
+                    get(region + AT_LAYOUT, 4) == VMXSIM_VMCS_REGION_LAYOUT &&
                     get(region + AT_FIELD_COUNT, 4) == VMXSIM_FIELD_COUNT;
   vmcs->launched = ours && get(region + AT_LAUNCHED, 4) == 1;
   for (unsigned i = 0; i < VMXSIM_FIELD_COUNT; i++) {

@@ -53,8 +53,8 @@ static vmxsim_field operand_field(const struct vmxsim_capabilities *capabilities
 
 /* Fields of natural width have 32 bits without Intel 64 architecture. */
 static uint64_t field_mask(vmxsim_field field, const struct vmxsim_capabilities *capabilities) {
-  const bool narrow = vmxsim_field_width_of(field) == VMXSIM_WIDTH_NATURAL &&
-                      !vmxsim_has_feature(capabilities, VMXSIM_FEATURE_intel64);
+  const bool narrow =
+      vmxsim_field_width_of(field) == VMXSIM_WIDTH_NATURAL && !vmxsim_has_feature(capabilities, VMXSIM_FEATURE_intel64);
   return narrow ? UINT32_MAX : width_mask(field);
 }
 

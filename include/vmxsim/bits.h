@@ -44,8 +44,9 @@ const char *vmxsim_bitfield_value_name(const struct vmxsim_bitfield *bitfield, u
 bool vmxsim_bitfield_value_from_name(const struct vmxsim_bitfield *bitfield, const char *name, size_t length,
                                      uint64_t *value);
 
-/* The names of the bits that are set in `value`, for people: "PE, NE, WP, PG", unnamed ones as "bit 26"; sub-fields wider
- * than a bit as "name=value". Writes at most `size` bytes with the final NUL; returns the length that was wanted. */
+/* The names of the bits that are set in `value`, for people: "PE, NE, WP, PG", unnamed ones as "bit 26"; sub-fields
+ * wider than a bit as "name=value". Writes at most `size` bytes with the final NUL; returns the length that was wanted.
+ */
 size_t vmxsim_layout_text(vmxsim_layout layout, uint64_t value, char *text, size_t size);
 
 #ifdef __cplusplus

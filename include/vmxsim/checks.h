@@ -41,7 +41,7 @@ struct vmxsim_verdict {
   uint64_t undecided[VMXSIM_CHECK_GROUPS_MAX]; /* not broken and not shown to hold */
   uint64_t broken_groups;                      /* groups with a broken check: bit n is group n */
   uint64_t undecided_groups;
-  uint64_t memory_groups; /* groups for which memory was read */
+  uint64_t memory_groups;  /* groups for which memory was read */
   uint32_t msr_load_entry; /* number (from 1) of the first VM-entry MSR-load entry that fails; 0 if none */
 };
 
@@ -94,7 +94,7 @@ enum vmxsim_input_kind vmxsim_input_kind(unsigned input);
 /* What a check is. */
 struct vmxsim_check_info {
   const char *id;      /* "guest.cr0.pg-requires-pe" */
-  const char *group;   /* "guest-control-registers" */
+  const char *group;   /* "guest_control_registers" */
   const char *section; /* the manual's section title */
   const char *rule;    /* the condition, in a sentence */
   enum vmxsim_outcome_kind outcome;

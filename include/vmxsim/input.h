@@ -52,8 +52,8 @@ struct vmxsim_expectation {
   bool given;
   struct vmxsim_outcome allowed[4]; /* any of these (`check` and `certain` do not count) */
   size_t allowed_count;
-  vmxsim_check breaks; /* the check that the vector is made to break, or VMXSIM_NO_CHECK */
-  vmxsim_check passes; /* the check that the vector only just passes, or VMXSIM_NO_CHECK */
+  vmxsim_check breaks;      /* the check that the vector is made to break, or VMXSIM_NO_CHECK */
+  vmxsim_check passes;      /* the check that the vector only just passes, or VMXSIM_NO_CHECK */
   const vmxsim_check *also; /* further checks that it necessarily breaks */
   size_t also_count;
   const vmxsim_check *undecided; /* checks that must be undecided; only compared if `undecided_given` */
@@ -62,9 +62,9 @@ struct vmxsim_expectation {
 };
 
 struct vmxsim_case {
-  const char *name;  /* of a vector; "" otherwise */
-  const char *about; /* "" if none */
-  unsigned line;     /* where it begins */
+  const char *name;                   /* of a vector; "" otherwise */
+  const char *about;                  /* "" if none */
+  unsigned line;                      /* where it begins */
   const struct vmxsim_template *base; /* the template it starts from, or NULL: nothing known */
   const struct vmxsim_field_value *values;
   size_t value_count;
@@ -76,17 +76,18 @@ struct vmxsim_case {
   bool memory_complete; /* memory that is not listed reads as zero; else it is not known */
   struct vmxsim_expectation expect;
   /* Text input: */
-  const char *format;        /* "Linux kernel log", "Xen VMCS area", "list of fields", "YAML" */
-  size_t not_understood;     /* lines that looked like VMCS data and were not understood */
+  const char *format;                   /* "Linux kernel log", "Xen VMCS area", "list of fields", "YAML" */
+  size_t not_understood;                /* lines that looked like VMCS data and were not understood */
   const unsigned *not_understood_lines; /* numbers of the first of them, at most 16 */
-  int reported_outcome_kind; /* what the log itself says of the entry: a vmxsim_outcome_kind, or -1 */
+  int reported_outcome_kind;            /* what the log itself says of the entry: a vmxsim_outcome_kind, or -1 */
   uint32_t reported_outcome_number;
 };
 
 typedef struct vmxsim_document vmxsim_document;
 
 /* Reads `length` bytes of text. `name` is the file's, for messages. On failure *document is NULL and *diagnostic says
- * what and where. VMXSIM_ERROR_LIMIT guards memory: at most 64 levels of nesting, 1 MiB a YAML document, 256 MiB of text. */
+ * what and where. VMXSIM_ERROR_LIMIT guards memory: at most 64 levels of nesting, 1 MiB a YAML document, 256 MiB of
+ * text. */
 vmxsim_status vmxsim_document_read(const char *name, const char *text, size_t length, enum vmxsim_input_format format,
                                    const struct vmxsim_allocator *allocator, vmxsim_document **document,
                                    struct vmxsim_diagnostic *diagnostic);

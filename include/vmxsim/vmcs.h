@@ -50,7 +50,8 @@ void vmxsim_vmcs_init(struct vmxsim_vmcs *vmcs, uint32_t revision_identifier);
 vmxsim_status vmxsim_vmcs_set(struct vmxsim_vmcs *vmcs, vmxsim_field field, uint64_t value);
 uint64_t vmxsim_vmcs_get(const struct vmxsim_vmcs *vmcs, vmxsim_field field);
 bool vmxsim_vmcs_is_known(const struct vmxsim_vmcs *vmcs, vmxsim_field field);
-/* Whether the VMCS can be one of this processor: without Intel 64 architecture, fields of natural width have 32 bits. */
+/* Whether the VMCS can be one of this processor: without Intel 64 architecture, fields of natural width have 32 bits.
+ */
 bool vmxsim_vmcs_fits(const struct vmxsim_vmcs *vmcs, const struct vmxsim_capabilities *capabilities);
 void vmxsim_vmcs_forget(struct vmxsim_vmcs *vmcs, vmxsim_field field); /* makes it unknown, value 0 */
 

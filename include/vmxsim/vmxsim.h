@@ -12,6 +12,7 @@
 #include "vmxsim/processor_state.h"
 #include "vmxsim/status.h"
 #include "vmxsim/templates.h"
+#include "vmxsim/vectors.h"
 #include "vmxsim/vmcs.h"
 
 #define VMXSIM_VERSION "0.1.0"

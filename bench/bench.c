@@ -197,7 +197,7 @@ static void bench_command(const struct report *report, const char *command, cons
   enum { SAMPLES = 41 };
   double samples[SAMPLES];
   char dump[4200];
-  snprintf(dump, sizeof dump, "%s/tests/dumps/failed/kvm-external-interrupt-if-0.txt", source);
+  snprintf(dump, sizeof dump, "%s/tests/dumps/failed/kvm-sti-blocking-if-0.txt", source);
   char *arguments[] = {(char *)(uintptr_t)command, "check", dump, NULL};
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);

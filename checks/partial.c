@@ -197,9 +197,13 @@ static enum vmxsim_check_result evaluate_entries(struct check_context *x, unsign
   struct msr_entry entry_of_worst = {.number = 0};
   uint64_t read[VMXSIM_INPUT_SET_WORDS] = {0};
   const uint32_t entries = context_msr_entries(x);
-  /* One round even for no entries: whether there are any may itself be unknown. */
+  bool any_unknown = false;
+  /* One round even for no entries: whether there are any may itself be unknown. And one for all entries that are not
+   * known: a log may give only the entry that failed. */
   for (uint32_t number = 1; number == 1 || number <= entries; number++) {
     x->entry_unknown = !context_load_msr_entry(x, number);
+    if (x->entry_unknown && any_unknown) continue;
+    any_unknown = any_unknown || x->entry_unknown;
     const enum vmxsim_check_result result = evaluate(x, group, which, mutation);
     for (unsigned i = 0; i < VMXSIM_INPUT_SET_WORDS; i++) read[i] |= x->probe->read[i];
     if (number == 1 || rank(result) > rank(worst)) {
@@ -207,7 +211,7 @@ static enum vmxsim_check_result evaluate_entries(struct check_context *x, unsign
       probe_of_worst = *x->probe;
       entry_of_worst = x->entry;
     }
-    if (x->entry_unknown || worst == VMXSIM_CHECK_BROKEN) break;
+    if (worst == VMXSIM_CHECK_BROKEN) break;
   }
   *x->probe = probe_of_worst;
   x->entry = entry_of_worst;

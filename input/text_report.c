@@ -59,7 +59,7 @@ static void read_rest(struct text_report *report, const char *at, const char *en
   const char *msr = text_find_folded(at, (size_t)(end - at), entry);
   const char *guest = text_find_folded(at, (size_t)(end - at), state);
   const char *rest = msr ? msr + strlen(entry) : guest ? guest + strlen(state) : end;
-  const char *stop = rest;
+  const char *stop;
   uint64_t value;
   while (rest < end && *rest == ' ') rest++;
   for (stop = rest; stop < end && text_is_decimal(*stop);) stop++;

@@ -107,9 +107,10 @@ static uint64_t bits_from(uint64_t width) {
 }
 
 /* "Intel 64 and IA-32 Architectures Software Developer's Manual", volume 3C, "Physical-Address Width": key-ID bits of
- * TME are no address bits to VM entry. */
+ * TME are no address bits to VM entry. At least 32 bits of width remain: no check looks below them. */
 static void derive_addresses(struct vmxsim_capabilities *c) {
-  const uint64_t keyid_bits = c->keyid_bits < c->phys_bits ? c->keyid_bits : 0;
+  const uint64_t keyid_bits_max = c->phys_bits > 32 ? c->phys_bits - 32 : 0;
+  const uint64_t keyid_bits = c->keyid_bits < keyid_bits_max ? c->keyid_bits : keyid_bits_max;
   c->beyond_cpuid_physical = bits_from(c->phys_bits);
   c->beyond_physical = bits_from(c->phys_bits - keyid_bits);
   c->beyond_vmx_physical = c->beyond_physical;
@@ -123,12 +124,16 @@ static void derive_addresses(struct vmxsim_capabilities *c) {
 static void derive_msrs(struct vmxsim_capabilities *c) {
   c->efer_supported =
       IF_FEATURE(syscall, EFER_SCE) | IF_FEATURE(intel64, EFER_LME | EFER_LMA) | IF_FEATURE(nx, EFER_NXE);
-  c->debugctl_supported = BIT(0) | BIT(1) | BIT(6) | IF_FEATURE(bus_lock_detect, BIT(2)) | IF_FEATURE(ds, BITS(10, 7)) |
-                          IF_FEATURE(pdcm, BITS(13, 11)) | IF_FEATURE(freeze_in_smm, BIT(14)) |
-                          IF_FEATURE(rtm, BIT(15));
+  /* Bit 13 (uncore PMI) is model-specific; IA32_TSX_CTRL can hide RTM, bit 15, from CPUID. */
+  c->debugctl_supported = BIT(0) | BIT(1) | BIT(6) | BIT(13) | IF_FEATURE(bus_lock_detect, BIT(2)) |
+                          IF_FEATURE(ds, BITS(10, 7)) | IF_FEATURE(pdcm, BITS(12, 11)) |
+                          IF_FEATURE(freeze_in_smm, BIT(14)) | IF_FEATURE(rtm, BIT(15)) | IF_FEATURE(tsx_ctrl, BIT(15));
   const uint64_t general = c->general_counters < 32 ? c->general_counters : 32;
   const uint64_t fixed = c->fixed_counters < 16 ? c->fixed_counters : 16;
-  c->perf_global_ctrl_supported = (BIT(general) - 1) | (BIT(fixed) - 1) << 32 | IF_FEATURE(perf_metrics, BIT(48));
+  /* CPUID leaf 0AH of a hybrid processor gives what all its cores have; one kind of core may have up to ten general and
+   * seven fixed counters, and the performance metrics. */
+  c->perf_global_ctrl_supported = (BIT(general) - 1) | (BIT(fixed) - 1) << 32 | IF_FEATURE(perf_metrics, BIT(48)) |
+                                  IF_FEATURE(hybrid, BITS(9, 0) | BITS(38, 32) | BIT(48));
   c->s_cet_supported = IF_FEATURE(cet_ss, BITS(1, 0)) | IF_FEATURE(cet_ibt, BITS(5, 2) | BITS(63, 10));
   c->rtit_ctl_supported = IF_FEATURE(pt, BITS(17, 0) | BITS(22, 19) | BITS(27, 24) | BITS(47, 31) | BITS(56, 55));
   c->lbr_ctl_supported = IF_FEATURE(arch_lbr, BITS(3, 0) | BITS(22, 16));

@@ -84,17 +84,40 @@ static uint64_t evaluate_msr_entries(struct check_context *x, unsigned group, st
   return broken;
 }
 
-static void evaluate_group(struct check_context *x, unsigned group, struct vmxsim_verdict *verdict) {
-  const uint64_t bit = UINT64_C(1) << group;
-  x->memory_failed = x->memory_read = false;
-  const uint64_t broken =
-      group_records[group].each_msr_entry ? evaluate_msr_entries(x, group, verdict) : full_groups[group](x);
-  if (x->memory_failed) {
-    evaluate_group_partially(x, group, verdict);
-  } else {
-    set_group(verdict, group, broken, 0);
+/* Groups that are evaluated for each entry of the VM-entry MSR-load area. */
+static const uint64_t msr_entry_groups = 0
+#define GROUP(name, outcome, number, section, guard)
+#define GROUP_OF_MSR_LOAD(name, section, guard) | UINT64_C(1) << GROUP_##name
+#define CHECK(id, rule, reads, when, fails, says, hint)
+#define END_GROUP(name)
+#include "checks/catalog.def"
+#include "checks/catalog_undef.h"
+    ;
+
+/* Evaluates the groups of a mask, all of whose inputs are known but perhaps some memory. */
+static void evaluate_groups(struct check_context *x, uint64_t groups, struct vmxsim_verdict *verdict) {
+  uint64_t broken_groups = verdict->broken_groups & ~groups;
+  uint64_t memory_groups = verdict->memory_groups & ~groups;
+  uint64_t failed_groups = 0; /* memory could not be read */
+  verdict->undecided_groups &= ~groups;
+  for (uint64_t rest = groups; rest; rest &= rest - 1) {
+    const unsigned group = (unsigned)__builtin_ctzll(rest);
+    const uint64_t bit = rest & -rest;
+    const uint64_t broken = bit & msr_entry_groups ? evaluate_msr_entries(x, group, verdict) : full_groups[group](x);
+    verdict->broken[group] = broken;
+    verdict->undecided[group] = 0;
+    if (broken) broken_groups |= bit;
+    if (!x->memory_read) continue;
+    memory_groups |= bit;
+    if (x->memory_failed) failed_groups |= bit;
+    x->memory_read = x->memory_failed = false;
   }
-  verdict->memory_groups = x->memory_read ? verdict->memory_groups | bit : verdict->memory_groups & ~bit;
+  verdict->broken_groups = broken_groups;
+  verdict->memory_groups = memory_groups;
+  for (; failed_groups; failed_groups &= failed_groups - 1) {
+    evaluate_group_partially(x, (unsigned)__builtin_ctzll(failed_groups), verdict);
+  }
+  note_msr_load_count(x, verdict);
 }
 
 /* Candidates: broken on all is broken, holding on all holds. */
@@ -126,8 +149,7 @@ void vmxsim_check_all(const struct vmxsim_check_input *input, struct vmxsim_verd
   struct check_context x = context_of(input, 0);
   verdict->broken_groups = verdict->undecided_groups = verdict->memory_groups = 0;
   verdict->msr_load_entry = 0;
-  for (unsigned group = 0; group < GROUP_COUNT; group++) evaluate_group(&x, group, verdict);
-  note_msr_load_count(&x, verdict);
+  evaluate_groups(&x, ~UINT64_C(0) >> (64 - GROUP_COUNT), verdict);
 }
 
 void vmxsim_check_changed(const struct vmxsim_check_input *input, const struct vmxsim_field_set *changed,
@@ -144,8 +166,7 @@ void vmxsim_check_changed(const struct vmxsim_check_input *input, const struct v
   }
   struct check_context x = context_of(input, 0);
   verdict->msr_load_entry = 0; /* groups with a failing entry have read memory: they are evaluated again */
-  for (; groups; groups &= groups - 1) evaluate_group(&x, (unsigned)__builtin_ctzll(groups), verdict);
-  note_msr_load_count(&x, verdict);
+  evaluate_groups(&x, groups, verdict);
 }
 
 /* The first set bit at or after check `from` in one of the arrays of a verdict. */

@@ -144,24 +144,38 @@ static size_t print_json(const struct listing *listing) {
   return count;
 }
 
+/* Each of the manual's tables has the fields of one width and kind. */
+static void begin_table(vmxsim_field field, bool is_first) {
+  const char *width = vmxsim_field_width_text(vmxsim_field_width_of(field));
+  const char initial = (char)(*width >= 'a' ? *width - 'a' + 'A' : *width);
+  printf("%s## %c%s %s fields\n\n| encoding | name | term | exists with |\n|---|---|---|---|\n", is_first ? "" : "\n",
+         initial, width + 1, vmxsim_field_kind_text(vmxsim_field_kind_of(field)));
+}
+
 static size_t print_markdown(const struct listing *listing) {
   size_t count = 0;
+  vmxsim_field last = VMXSIM_FIELD_COUNT;
   printf("<!-- Made by `vmxsim fields --format md` out of include/vmxsim/tables/fields.def. Do not edit. -->\n\n"
          "# The fields of a VMCS\n\n"
-         "By encoding. The term is the manual's (SDM volume 3D, appendix \"Field Encoding in VMCS\"). The encoding is "
-         "that\n"
-         "of the whole field; a 64-bit field has another, greater by 1, for bits 63:32 alone. `vmxsim explain FIELD` "
-         "tells\n"
-         "what others call a field, what its bits are, and which rules read it.\n\n"
-         "| encoding | name | term | width | kind | exists with |\n|---|---|---|---|---|---|\n");
+         "By encoding, in the tables of the manual (SDM volume 3D, appendix \"Field Encoding in VMCS\"); the term is\n"
+         "the manual's. The encoding is that of the whole field: of a 64-bit field, the encoding plus 1 names bits\n"
+         "63:32 alone. Fields of natural width have 64 bits on processors with Intel 64 architecture, else 32. The\n"
+         "last column names the control that makes a field exist, and in brackets its control word; a field without\n"
+         "an entry there exists on every processor with VMX.\n\n"
+         "`vmxsim explain FIELD` tells what others call a field and what its bits are; the index of\n"
+         "[rules.md](rules.md#index-of-vmcs-fields) says which checks read it.\n\n");
   for (unsigned n = 0; n < VMXSIM_FIELD_COUNT; n++) {
     const vmxsim_field field = (vmxsim_field)n;
     char existence[200];
     if (!is_listed(listing, field)) continue;
+    if (last == VMXSIM_FIELD_COUNT || vmxsim_field_width_of(last) != vmxsim_field_width_of(field) ||
+        vmxsim_field_kind_of(last) != vmxsim_field_kind_of(field)) {
+      begin_table(field, last == VMXSIM_FIELD_COUNT);
+    }
+    last = field;
     vmxsim_field_existence_text(field, existence, sizeof existence);
-    printf("| %04XH | `%s` | %s | %s | %s | %s |\n", vmxsim_field_encoding(field), vmxsim_field_name(field),
-           vmxsim_field_term(field), vmxsim_field_width_text(vmxsim_field_width_of(field)),
-           vmxsim_field_kind_text(vmxsim_field_kind_of(field)), existence);
+    printf("| %04XH | `%s` | %s | %s |\n", vmxsim_field_encoding(field), vmxsim_field_name(field),
+           vmxsim_field_term(field), existence);
     count++;
   }
   return count;

@@ -21,6 +21,7 @@ static void keep_what_to_give(const struct report *report, uint64_t *missing) {
   const bool one_processor = report->input.capabilities_count == 1;
   for (unsigned input = 0; input < vmxsim_input_count(); input++) {
     uint64_t value;
+    if (!input_set_has(missing, input)) continue;
     const bool capability = vmxsim_input_kind(input) == VMXSIM_INPUT_CAPABILITY;
     if (!report_is_assumed(report, input, &value) && (one_processor || !capability)) continue;
     missing[input / 64] &= ~(UINT64_C(1) << (input % 64));

@@ -118,7 +118,7 @@ const struct command command_test = {
     "test",
     "PATH...",
     "Runs test vectors: YAML cases that say what they expect",
-    "PATH is a file, or a directory whose *.yaml are run in the order of their names, subdirectories too.\n\n"
+    "PATH is a file, or a directory whose *.yaml and *.yml are run in the order of their names, subdirectories too.\n\n"
     "Exit status: 0 all passed, 1 one failed or a check is not covered, 2 a file could not be used.\n",
     test_option_table,
     run_test,

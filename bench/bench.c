@@ -174,14 +174,8 @@ static void bench_vectors(const struct report *report, const char *source) {
     struct vmxsim_verdict verdict;
     const double start = now();
     for (size_t n = 0; n < count; n++) {
-      const struct vmxsim_case *subject = vmxsim_document_case(document, n);
-      vmxsim_case_vmcs(subject, &vmcs);
-      const struct vmxsim_check_input input = {&vmcs,
-                                               &subject->state,
-                                               &subject->processor,
-                                               subject->processor != NULL,
-                                               vmxsim_case_read_memory,
-                                               (void *)(uintptr_t)subject};
+      struct vmxsim_check_input input;
+      vmxsim_case_input(vmxsim_document_case(document, n), &vmcs, &input);
       vmxsim_check_all(&input, &verdict);
       __asm__ volatile("" : : "r"(verdict.broken_groups));
     }

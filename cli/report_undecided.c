@@ -53,7 +53,8 @@ static int larger_first(const void *left, const void *right) {
   return a->first < b->first ? -1 : a->first > b->first;
 }
 
-static size_t group_undecided(const struct report *report, struct open_group *groups) {
+/* `first_of[n]` becomes the first check of the group that the n-th undecided check is in. */
+static size_t group_undecided(const struct report *report, struct open_group *groups, vmxsim_check *first_of) {
   size_t count = 0;
   vmxsim_check check = vmxsim_next_undecided(&report->verdict, 0);
   for (; check != VMXSIM_NO_CHECK; check = vmxsim_next_undecided(&report->verdict, check + 1)) {
@@ -65,6 +66,7 @@ static size_t group_undecided(const struct report *report, struct open_group *gr
     } else {
       groups[n].count++;
     }
+    *first_of++ = groups[n].first;
   }
   qsort(groups, count, sizeof *groups, larger_first);
   return count;
@@ -143,13 +145,12 @@ static void print_group_line(const struct report *report, const struct output *o
   output_wrapped(output, 8, 10, line);
 }
 
-static void print_group_checks(const struct report *report, const struct output *output,
-                               const struct open_group *group) {
-  vmxsim_check check = group->first;
+static void print_group_checks(const struct report *report, const struct output *output, const struct open_group *group,
+                               const vmxsim_check *first_of) {
+  vmxsim_check check = vmxsim_next_undecided(&report->verdict, 0);
   for (; check != VMXSIM_NO_CHECK; check = vmxsim_next_undecided(&report->verdict, check + 1)) {
     struct vmxsim_check_info info;
-    const struct open_group other = group_of(report, check);
-    if (!same_group(group, &other)) continue;
+    if (*first_of++ != group->first) continue;
     vmxsim_check_describe(check, &info);
     output_styled(output, STYLE_FAINT, "          %s\n", info.id);
   }
@@ -190,7 +191,8 @@ void report_print_undecided(const struct report *report, const struct output *ou
   enum { LINES = 8 };
   if (!report->undecided) return;
   struct open_group *groups = allocate(report->undecided, sizeof *groups);
-  const size_t count = group_undecided(report, groups);
+  vmxsim_check *first_of = allocate(report->undecided, sizeof *first_of);
+  const size_t count = group_undecided(report, groups, first_of);
   size_t lines = 0, n = 0;
   output_put(output, "  %zu %s undecided%s:\n", report->undecided, plural(report->undecided, "check is", "checks are"),
              verbose ? "" : " (-v lists them)");
@@ -199,9 +201,10 @@ void report_print_undecided(const struct report *report, const struct output *ou
     if (groups[n].openness == OPEN_PROCESSOR && !verbose) continue;
     if (groups[n].openness == OPEN_MISSING) lines++;
     print_group_line(report, output, &groups[n], verbose);
-    if (verbose || groups[n].openness == OPEN_ASSUMED) print_group_checks(report, output, &groups[n]);
+    if (verbose || groups[n].openness == OPEN_ASSUMED) print_group_checks(report, output, &groups[n], first_of);
   }
   print_rest(report, output, groups + n, count - n);
+  free(first_of);
   free(groups);
 }
 

@@ -149,7 +149,7 @@ static unsigned find_heading(const struct rules_document *document, unsigned sec
 static void make_headings(struct rules_document *document) {
   for (vmxsim_check check = 0; check < vmxsim_check_count(); check++) {
     struct vmxsim_check_info info;
-    struct subject subject;
+    struct subject subject = {0};
     struct rules_heading heading = {.count = 0};
     vmxsim_check_describe(check, &info);
     subject_of(check, &subject);
@@ -225,7 +225,7 @@ bool rules_section_has_headings(const struct rules_document *document, unsigned 
 
 unsigned rules_heading_fields(const struct rules_document *document, unsigned heading,
                               vmxsim_field fields[RULES_HEADING_FIELDS_MAX]) {
-  struct subject subject;
+  struct subject subject = {0};
   for (vmxsim_check check = 0; check < vmxsim_check_count(); check++) {
     if (document->heading_of[check] != heading) continue;
     subject_of(check, &subject);

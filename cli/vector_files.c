@@ -78,7 +78,7 @@ static int by_path(const void *left, const void *right) {
 }
 
 bool file_list_add(struct file_list *list, const char *path) {
-  struct stat about;
+  struct stat about = {0};
   const size_t before = list->count;
   if (strcmp(path, "-") && stat(path, &about)) {
     complain("%s: %s", path, strerror(errno));

@@ -262,6 +262,7 @@ static vmxsim_status check_many_keys(const struct builder *builder, const struct
 }
 
 static vmxsim_status close_collection(struct builder *builder) {
+  if (!builder->depth) return VMXSIM_OK; /* libyaml does not close what it has not opened */
   const struct yaml_node *node = builder->level[--builder->depth].node;
   if (node->kind != NODE_MAPPING) return VMXSIM_OK;
   return node->count <= 16 ? check_few_keys(builder, node) : check_many_keys(builder, node);
@@ -303,11 +304,7 @@ static vmxsim_status step(struct builder *builder, yaml_event_type_t *type) {
 
 vmxsim_status yaml_stream_next(struct yaml_stream *stream, const struct yaml_node **root,
                                struct vmxsim_diagnostic *diagnostic) {
-  struct builder builder;
-  builder.stream = stream;
-  builder.diagnostic = diagnostic;
-  builder.depth = 0;
-  builder.root = NULL;
+  struct builder builder = {.stream = stream, .diagnostic = diagnostic};
   arena_reset(&stream->arena);
   *root = NULL;
   for (;;) {

@@ -120,13 +120,10 @@ static unsigned check_dump(const char *path) {
   struct vmxsim_capabilities given;
   const struct vmxsim_capabilities *list[PROFILES_MAX];
   const struct vmxsim_case *subject = vmxsim_document_case(document, 0);
-  vmxsim_case_vmcs(subject, &vmcs);
-  const struct vmxsim_check_input input = {&vmcs,
-                                           &subject->state,
-                                           list,
-                                           candidates(expect.cpu, &vmcs, &given, list),
-                                           vmxsim_case_read_memory,
-                                           (void *)(uintptr_t)subject};
+  struct vmxsim_check_input input;
+  vmxsim_case_input(subject, &vmcs, &input);
+  input.capabilities = list;
+  input.capabilities_count = candidates(expect.cpu, &vmcs, &given, list);
   struct vmxsim_verdict verdict;
   vmxsim_check_all(&input, &verdict);
   const unsigned wrong = compare(path, &verdict, &expect);

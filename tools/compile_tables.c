@@ -203,8 +203,10 @@ static void print_needs(FILE *out, struct source *source) {
   fputs("    .needs = \"", out);
   for (const struct yaml_node *item = list->first; item; item = item->next) {
     const struct vmxsim_control *control = NULL;
-    if (item->kind != NODE_SCALAR || vmxsim_control_from_name(item->text, item->length, &control) != VMXSIM_OK) {
+    if (item->kind == NODE_SCALAR) vmxsim_control_from_name(item->text, item->length, &control);
+    if (!control) {
       require(source, yaml_expected(&source->diagnostic, item, "a control, as secondary.enable_ept"));
+      return;
     }
     fprintf(out, "%s%s.%s", item == list->first ? "" : " ", vmxsim_control_word_name(control->word), control->name);
   }

@@ -56,6 +56,7 @@ static bool supports(const struct vmxsim_capabilities *c, unsigned word, unsigne
 
 static void write_bit(struct vmxsim_capabilities *c, unsigned word, unsigned bit, bool on) {
   const struct word_msrs msrs = msrs_of(c, (vmxsim_control_word)word);
+  if (!msrs.msr) return;
   const uint64_t mask = BIT(bit + msrs.shift);
   *msrs.msr = on ? *msrs.msr | mask : *msrs.msr & ~mask;
   if (msrs.true_msr && (c->ia32_vmx_basic & VMX_BASIC_TRUE_CONTROLS)) {

@@ -135,6 +135,26 @@ static int explain_keyword(struct explainer *explainer, int count, char **argume
   return qualified ? 3 : 2;
 }
 
+/* "error 7", "exit 48 qualification=0x181" in one argument. Only with a number: "exit reason" is a field. Returns
+ * whether it was such. */
+static bool explain_quoted(struct explainer *explainer, const char *thing, bool *good) {
+  char words[100];
+  char *parts[3] = {words, NULL, NULL};
+  int count = 2;
+  const size_t keyword = strcspn(thing, " ");
+  if (strlen(thing) >= sizeof words || !thing[keyword] || !strchr("0123456789", thing[keyword + 1])) return false;
+  strcpy(words, thing);
+  words[keyword] = 0;
+  parts[1] = words + keyword + 1;
+  char *blank = strchr(parts[1], ' ');
+  if (blank) {
+    *blank = 0;
+    parts[2] = blank + 1;
+    count = 3;
+  }
+  return explain_keyword(explainer, count, parts, good) > 0;
+}
+
 static int run_explain(int count, char **arguments) {
   struct common_options options = {0, 0};
   const enum parse_result parsed = options_parse(&command_explain, &count, arguments, &options);
@@ -148,7 +168,7 @@ static int run_explain(int count, char **arguments) {
   for (int n = 0; n < count;) {
     bool good = true;
     const int taken = explain_keyword(&explainer, count - n, arguments + n, &good);
-    if (!taken) good = explain_thing(&explainer, arguments[n]);
+    if (!taken && !explain_quoted(&explainer, arguments[n], &good)) good = explain_thing(&explainer, arguments[n]);
     n += taken ? taken : 1;
     all_good &= good;
   }

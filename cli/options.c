@@ -43,6 +43,17 @@ static const struct option *find_long(const struct command *command, const char 
   return NULL;
 }
 
+/* The option that the name begins and no other does; NULL if there is none. */
+static const struct option *find_beginning(const struct command *command, const char *name, size_t length) {
+  const struct option *found = NULL;
+  for (const struct option *o = command->options; length && o && o->name; o++) {
+    if (strncmp(o->name, name, length) != 0) continue;
+    if (found) return NULL;
+    found = o;
+  }
+  return found;
+}
+
 static const struct option *find_letter(const struct command *command, char letter) {
   for (const struct option *o = command->options; o && o->name; o++) {
     if (o->letter && o->letter == letter) return o;
@@ -83,6 +94,7 @@ static bool parse_long(const struct command *command, struct place *place, void 
   const size_t length = strcspn(name, "=");
   const char *attached = name[length] ? name + length + 1 : NULL;
   const struct option *option = find_long(command, name, length);
+  if (!option) option = find_beginning(command, name, length);
   if (!option) {
     complain_unknown(command, name, length);
     return false;
@@ -151,8 +163,8 @@ static void print_option(const struct option *option) {
 }
 
 void command_help(const struct command *command) {
-  printf("usage: vmxsim %s%s %s\n\n%s.\n", command->name, command->options ? " [options]" : "", command->arguments,
-         command->summary);
+  printf("usage: vmxsim %s%s%s%s\n\n%s.\n", command->name, command->options ? " [options]" : "",
+         *command->arguments ? " " : "", command->arguments, command->summary);
   if (*command->about) printf("\n%s", command->about);
   printf("\nOptions:\n");
   for (const struct option *o = command->options; o && o->name; o++) print_option(o);

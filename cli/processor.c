@@ -6,8 +6,25 @@
 #include "cli/common.h"
 #include "vmxsim/input.h"
 
+/* "skylake" is the beginning of several names: all of them, with commas. Returns whether there are any. */
+static bool names_beginning_with(const char *part, size_t length, char *names, size_t size) {
+  size_t used = 0;
+  *names = 0;
+  for (size_t i = 0; length && i < vmxsim_profile_count(); i++) {
+    const char *name = vmxsim_profile_at(i)->name;
+    if (strncmp(name, part, length) != 0 || used + strlen(name) + 3 > size) continue;
+    used += (size_t)snprintf(names + used, size - used, "%s%s", used ? ", " : "", name);
+  }
+  return used > 0;
+}
+
 static void suggest_profile(const char *part, size_t length) {
   struct suggestions suggestions;
+  char names[200];
+  if (names_beginning_with(part, length, names, sizeof names)) {
+    complain("no processor \"%.*s\"; did you mean %s?", (int)length, part, names);
+    return;
+  }
   suggestions_begin(&suggestions, part, length);
   for (size_t i = 0; i < vmxsim_profile_count(); i++) suggestions_offer(&suggestions, vmxsim_profile_at(i)->name);
   const char *nearest = suggestions_best(&suggestions);
@@ -85,8 +102,10 @@ static bool read_processor_file(const char *path, const char *changes, struct vm
     changes = change + length;
   }
   if (!read.phys_bits || !read.linear_bits) {
-    complain("%s: phys-bits or linear-bits is not in it; add lines such as \"phys-bits: 46\" and \"linear-bits: 48\"",
-             path);
+    complain(
+        "%s: phys-bits or linear-bits is not in it; say --cpu %s,phys-bits=46,linear-bits=48, or add lines such as "
+        "\"phys-bits: 46\" and \"linear-bits: 48\"",
+        path, path);
     return false;
   }
   *capabilities = read;

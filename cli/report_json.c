@@ -157,5 +157,9 @@ void report_json(const struct report *report, struct json *json, const struct re
   for (size_t n = 0; n < subject->not_understood && n < 16; n++)
     json_number(json, NULL, subject->not_understood_lines[n]);
   json_close(json, ']');
+  json_array(json, "not_understood_names");
+  for (size_t n = 0; n < subject->not_understood && n < 16; n++)
+    json_string(json, NULL, subject->not_understood_names[n]);
+  json_close(json, ']');
   json_close(json, '}');
 }

@@ -217,6 +217,15 @@ static void print_assumptions(const struct report *report, const struct output *
   output_wrapped(output, 11, 11, buffer);
 }
 
+/* "line 5: GEUST_DR7 (did you mean GUEST_DR7?)" */
+static void print_name_not_understood(const struct output *output, unsigned line, const char *name) {
+  const char *nearest = NULL;
+  vmxsim_field_nearest(name, strlen(name), &nearest, 1);
+  output_put(output, "        line %u: %s", line, name);
+  if (nearest) output_put(output, " (did you mean %s?)", nearest);
+  output_put(output, "\n");
+}
+
 static void print_not_understood(const struct report *report, const struct output *output) {
   const struct vmxsim_case *subject = report->subject;
   if (!subject->not_understood) return;
@@ -226,6 +235,10 @@ static void print_not_understood(const struct report *report, const struct outpu
                 plural(subject->not_understood, "was", "were"), plural(subject->not_understood, "line", "lines"));
   for (size_t n = 0; n < known; n++) output_put(output, "%s %u", n ? "," : "", subject->not_understood_lines[n]);
   output_put(output, "%s\n", known < subject->not_understood ? " ..." : "");
+  for (size_t n = 0; n < known; n++) {
+    const char *name = subject->not_understood_names[n];
+    if (name) print_name_not_understood(output, subject->not_understood_lines[n], name);
+  }
 }
 
 void report_print(const struct report *report, const struct output *output, const struct report_style *style) {

@@ -233,8 +233,8 @@ static bool take_named(struct capability_list *list, const struct text_line *lin
 /* "0x480 0x...", "MSR 00000480: ...", "msr[480] = ...", "rdmsr 0x480" with the value in the next line. */
 static bool take_indexed(struct capability_list *list, const struct text_line *line) {
   const char *at = line->text, *const end = at + line->length;
-  const char *msr = text_find_folded(at, line->length, "msr");
-  const char *rdmsr = text_find_folded(at, line->length, "rdmsr");
+  const char *msr = text_line_find_folded(line, "msr");
+  const char *rdmsr = text_line_find_folded(line, "rdmsr");
   uint64_t index = 0, value = 0;
   bool marked = false;
   if (msr) at = msr + 3;
@@ -275,7 +275,7 @@ static bool take_phrase(struct capability_list *list, const struct text_line *li
   uint64_t value, second = 0;
   if (!memchr(line->text, ':', line->length)) return false;
   for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {
-    const char *at = text_find_folded(line->text, line->length, phrases[i].phrase);
+    const char *at = text_line_find_folded(line, phrases[i].phrase);
     if (!at) continue;
     at += strlen(phrases[i].phrase);
     if (!find_number(&at, end, &value)) return false;
@@ -309,9 +309,9 @@ static bool take_plain_number(struct capability_list *list, const struct text_li
 /* Linux' /proc/cpuinfo: "address sizes : 46 bits physical, 48 bits virtual"; AIDA64: "CPUID 80000008: 0000392E-...". */
 static bool take_address_sizes(struct capability_list *list, const struct text_line *line) {
   static const char sizes[] = "address sizes", cpuid[] = "CPUID 80000008:";
-  const char *at = text_find(line->text, line->length, sizes), *const end = line->text + line->length;
+  const char *at = text_line_find(line, sizes), *const end = line->text + line->length;
   unsigned width[2] = {0};
-  const char *leaf = text_find(line->text, line->length, cpuid);
+  const char *leaf = text_line_find(line, cpuid);
   if (leaf && end - leaf >= 24) {
     const struct text_number eax = text_number_read(leaf + 16, 8);
     width[0] = eax.value & 0xff, width[1] = (eax.value >> 8) & 0xff;
@@ -459,7 +459,7 @@ static bool take_heading(struct capability_list *list, const struct text_line *l
 static bool has_index(const struct text_line *line) {
   static const char *const digits[] = {"48", "49", "3a", "3A"};
   for (size_t i = 0; i < sizeof digits / sizeof *digits; i++) {
-    if (text_find(line->text, line->length, digits[i])) return true;
+    if (text_line_find(line, digits[i])) return true;
   }
   return false;
 }
@@ -467,7 +467,7 @@ static bool has_index(const struct text_line *line) {
 static bool has_name(const struct text_line *line) {
   static const char *const parts[] = {"VMX", "vmx", "Vmx", "FEAT", "feature", "Feature", " MSR:"};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-    if (text_find(line->text, line->length, parts[i])) return true;
+    if (text_line_find(line, parts[i])) return true;
   }
   return false;
 }

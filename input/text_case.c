@@ -36,8 +36,19 @@ void text_case_forget(struct text_case *text, vmxsim_field field) {
 }
 
 void text_case_not_understood(struct text_case *text, unsigned line) {
+  text_case_name_not_understood(text, line, NULL, 0);
+}
+
+void text_case_name_not_understood(struct text_case *text, unsigned line, const char *name, size_t length) {
+  enum { LENGTH_MAX = 64 };
+  const size_t n = text->not_understood;
   if (!text->open || text->last_not_understood == line) return;
-  if (text->not_understood < TEXT_LINES_KEPT) text->not_understood_lines[text->not_understood] = line;
+  if (n < TEXT_LINES_KEPT) {
+    text->not_understood_lines[n] = line;
+    /* Without memory the line still counts. */
+    text->not_understood_names[n] =
+        name ? document_string(text->document, name, length < LENGTH_MAX ? length : LENGTH_MAX) : NULL;
+  }
   text->not_understood++;
   text->last_not_understood = line;
 }
@@ -117,13 +128,15 @@ static bool put_values(struct text_case *text, struct vmxsim_case *to) {
 }
 
 /* If nothing in the log says how the entry went, a VM-exit information area with bit 31 of the exit reason does. Bit 31
- * clear says nothing: after a VMfail, the exit reason is that of an earlier exit. */
+ * clear says nothing: after a VMfail, the exit reason is that of an earlier exit. But 33 and 34 are those of failed
+ * entries only: whoever prints them alone (bhyve) has cut bit 31 off. */
 static void report_outcome(const struct text_case *text, struct vmxsim_case *to) {
   struct text_report report = text->report;
   const struct text_value *reason = &text->values[VMXSIM_FIELD_exit_reason];
   const struct text_value *qualification = &text->values[VMXSIM_FIELD_exit_qualification];
   const uint32_t basic = (uint32_t)(reason->value & 0xffff);
-  if (report.kind < 0 && reason->given && (reason->value >> 31) && (basic == 33 || basic == 34)) {
+  const bool failed = (reason->value >> 31) || reason->value == basic;
+  if (report.kind < 0 && reason->given && failed && (basic == 33 || basic == 34)) {
     report.kind = basic == 33 ? VMXSIM_ENTRY_EXIT_33 : VMXSIM_ENTRY_EXIT_34;
   }
   const struct text_value *error = &text->values[VMXSIM_FIELD_vm_instruction_error];
@@ -169,7 +182,8 @@ vmxsim_status text_case_end(struct text_case *text, struct vmxsim_diagnostic *di
   if (text->not_understood) {
     const size_t kept = text->not_understood < TEXT_LINES_KEPT ? text->not_understood : TEXT_LINES_KEPT;
     to->not_understood_lines = document_copy(text->document, text->not_understood_lines, kept, sizeof(unsigned));
-    if (!to->not_understood_lines) return diagnose_no_memory(diagnostic);
+    to->not_understood_names = document_copy(text->document, text->not_understood_names, kept, sizeof(const char *));
+    if (!to->not_understood_lines || !to->not_understood_names) return diagnose_no_memory(diagnostic);
   }
   report_outcome(text, to);
   put_state(text, to);

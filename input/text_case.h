@@ -42,6 +42,7 @@ struct text_case {
   size_t value_count;
   size_t not_understood;
   unsigned not_understood_lines[TEXT_LINES_KEPT];
+  const char *not_understood_names[TEXT_LINES_KEPT]; /* the document's; NULL where none is known */
   unsigned last_not_understood;
   struct text_msr entry_load[TEXT_MSRS_MAX]; /* the VM-entry MSR-load area */
   size_t entry_load_count;
@@ -55,6 +56,8 @@ vmxsim_status text_case_set(struct text_case *text, vmxsim_field field, uint64_t
 void text_case_forget(struct text_case *text, vmxsim_field field);
 /* Counts a line that looked like VMCS data and was not understood; a second time, it does not count. */
 void text_case_not_understood(struct text_case *text, unsigned line);
+/* The same, with the name that names nothing. */
+void text_case_name_not_understood(struct text_case *text, unsigned line, const char *name, size_t length);
 /* Appends the case to its document, if there is one with anything in it. */
 vmxsim_status text_case_end(struct text_case *text, struct vmxsim_diagnostic *diagnostic);
 

@@ -27,7 +27,7 @@ static vmxsim_status read_line(struct reader *reader, const struct text_line *li
   text_report_line(line, &reader->text, &reader->pending);
   if (capability_list_line(&reader->capabilities, line)) return VMXSIM_OK;
   if (!reader->has_dumps) {
-    if (text_find(line->text, line->length, "dump_invalid_vmcs")) reader->advice_line = line->number;
+    if (text_line_find(line, "dump_invalid_vmcs")) reader->advice_line = line->number;
     return text_list_line(&reader->list, line, reader->diagnostic);
   }
   if (text_list_own_line(&reader->text, line)) return VMXSIM_OK;
@@ -58,6 +58,14 @@ static vmxsim_status nothing_found(const struct reader *reader) {
     return diagnose(diagnostic, VMXSIM_ERROR_SYNTAX, near, 1,
                     "%s; the nearest was line %u, \"%s\", which names no field%s%s", expected, near,
                     reader->list.near_name, nearest ? "; the nearest name is " : "", nearest ? nearest : "");
+  }
+  const struct text_report *report = reader->text.report.kind >= 0 ? &reader->text.report : &reader->pending;
+  if (report->kind >= 0) {
+    char text[200];
+    const struct vmxsim_outcome outcome = {.kind = (enum vmxsim_outcome_kind)report->kind, .number = report->number};
+    vmxsim_outcome_text(&outcome, text, sizeof text);
+    return diagnose(diagnostic, VMXSIM_ERROR_SYNTAX, 0, 0, "%s; the log only says how the entry ended: %s", expected,
+                    text);
   }
   if (!capability_list_is_empty(&reader->capabilities)) {
     return diagnose(diagnostic, VMXSIM_ERROR_SYNTAX, reader->capabilities.first_line, 1,
@@ -103,6 +111,7 @@ vmxsim_status text_document_read(vmxsim_document *document, const char *text, si
   *reader = (struct reader){.document = document, .diagnostic = diagnostic};
   reader->text.document = document;
   reader->pending = (struct text_report){.kind = -1, .vmresume = -1};
+  reader->text.report = reader->pending;
   capability_list_begin(&reader->capabilities);
   reader->has_dumps = length && text_dump_is_in(text, length);
   if (reader->has_dumps) {

@@ -59,6 +59,7 @@ struct dump_label {
   enum dump_section section;
   enum dump_group group;
   const char *text;
+  size_t length;
   enum label_kind kind;
   vmxsim_field field, second;
   bool signature, xen;
@@ -68,7 +69,7 @@ static const struct dump_label labels[] = {
 #define GROUP(word, group)
 #define FIELD_OF(name) VMXSIM_FIELD_##name
 #define ROW(section, group, label, kind, first, second, signature, xen) \
-  {SECTION_##section, GROUP_##group, label, kind, FIELD_OF(first), FIELD_OF(second), signature, xen},
+  {SECTION_##section, GROUP_##group, label, sizeof(label) - 1, kind, FIELD_OF(first), FIELD_OF(second), signature, xen},
 #define LABEL(section, group, label, field) ROW(section, group, label, KIND_FIELD, field, COUNT, false, false)
 #define SIGNATURE(section, group, label, field) ROW(section, group, label, KIND_FIELD, field, COUNT, true, false)
 #define XEN_LABEL(section, group, label, field) ROW(section, group, label, KIND_FIELD, field, COUNT, false, true)
@@ -143,8 +144,7 @@ static void push_word(struct text_dump *dump, const char *at, size_t length) {
 }
 
 /* Whether the last words are those of a label. */
-static bool words_are(const struct text_dump *dump, const char *label) {
-  size_t end = strlen(label);
+static bool words_are(const struct text_dump *dump, const char *label, size_t end) {
   for (size_t i = DUMP_WORDS; i--;) {
     const char *word = dump->words[i];
     const size_t size = strlen(word);
@@ -167,17 +167,20 @@ static const struct dump_segment *segment_of(unsigned group) {
  * else one that tells its section. */
 static const struct dump_label *find_label(const struct text_dump *dump) {
   const struct dump_label *best = NULL;
+  const char *last = dump->words[DUMP_WORDS - 1];
+  if (!*last) return NULL;
+  const char ending = last[strlen(last) - 1];
   for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
     const struct dump_label *label = &labels[i];
     const bool here = label->section == dump->section;
     if (!here && !label->signature) continue;
     if (label->group != GROUP_none && label->group != dump->group) continue;
     if (label->kind == KIND_FIELD && label->field == VMXSIM_FIELD_COUNT) continue;
-    if (!words_are(dump, label->text)) continue;
+    if (label->text[label->length - 1] != ending || !words_are(dump, label->text, label->length)) continue;
     if (best && best->section == dump->section && !here) continue;
     const bool best_is_here = best && best->section == dump->section;
-    const bool better = !best || (here && !best_is_here) || strlen(label->text) > strlen(best->text) ||
-                        (strlen(label->text) == strlen(best->text) && label->group != GROUP_none);
+    const bool better = !best || (here && !best_is_here) || label->length > best->length ||
+                        (label->length == best->length && label->group != GROUP_none);
     if (better) best = label;
   }
   return best;
@@ -306,7 +309,7 @@ static void set_pair(struct text_dump *dump, const struct dump_label *label, con
 /* "msr=0x... value=0x..." in a list of MSRs. */
 static bool take_msr(struct text_dump *dump, struct text_number number, unsigned line) {
   struct text_case *text = dump->text;
-  const bool index = words_are(dump, "msr"), value = words_are(dump, "value");
+  const bool index = words_are(dump, "msr", 3), value = words_are(dump, "value", 5);
   if (dump->list == LIST_NONE || (!index && !value) || !number.digits || number.overflow) return false;
   dump->understood_line = line;
   if (index) {
@@ -382,12 +385,12 @@ static vmxsim_status take_label(struct text_dump *dump, const struct text_line *
 
 /* The value of a label that stood before. Over the end of a line, only a number that cannot be a date or a time. */
 static bool take_waiting(struct text_dump *dump, const struct text_line *line, const char *at, size_t length) {
+  if (!dump->waiting || (length == 1 && *at == '=')) return false;
   const char *remark = length ? memchr(at + 1, '(', length - 1) : NULL; /* "0x...(corrupted!)" */
   if (remark) length = (size_t)(remark - at);
   const struct text_number number = text_number_read(at, length);
   const bool short_hex = number.digits == 4 && (number.has_letters || *at == '0');
   const bool sure = number.marked || number.digits >= 8 || short_hex || memchr(at, '|', length);
-  if (!dump->waiting || (length == 1 && *at == '=')) return false;
   dump->waiting = false;
   if (is_value(at, length) && (line->number == dump->waiting_line || sure)) {
     take_value(dump, dump->label, line, at, length);
@@ -493,9 +496,9 @@ static vmxsim_status take_word(struct text_dump *dump, const struct text_line *l
 }
 
 static bool is_foreign(const struct text_line *line) {
-  if (!memchr(line->text, '=', line->length) && !text_find(line->text, line->length, "QEMU[")) return false;
+  if (!memchr(line->text, '=', line->length) && !text_line_find(line, "QEMU[")) return false;
   for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
-    if (text_find(line->text, line->length, foreign[i])) return true;
+    if (text_line_find(line, foreign[i])) return true;
   }
   return false;
 }
@@ -514,7 +517,7 @@ vmxsim_status text_dump_line(struct text_dump *dump, const struct text_line *lin
   vmxsim_status status = line->length ? enter_headless(dump, line, diagnostic) : VMXSIM_OK;
   if (is_foreign(line)) return status;
   for (size_t i = 0; dump->section == SECTION_control && i < sizeof ends / sizeof *ends; i++) {
-    if (text_find(line->text, line->length, ends[i])) dump->section = SECTION_none;
+    if (text_line_find(line, ends[i])) dump->section = SECTION_none;
   }
   while (status == VMXSIM_OK && at < end) {
     while (at < end && text_is_blank(*at)) at++;

@@ -16,7 +16,7 @@ const char *text_find(const char *text, size_t length, const char *phrase) {
   while ((size_t)(end - text) >= size) {
     text = memchr(text, phrase[0], (size_t)(end - text) - size + 1);
     if (!text) return NULL;
-    if (!memcmp(text, phrase, size)) return text;
+    if (size < 2 || (text[1] == phrase[1] && !memcmp(text, phrase, size))) return text;
     text++;
   }
   return NULL;
@@ -30,8 +30,25 @@ const char *text_find_folded(const char *text, size_t length, const char *phrase
   return NULL;
 }
 
+const char *text_line_find(const struct text_line *line, const char *phrase) {
+  for (const char *p = phrase; *p; p++) {
+    if (!(line->characters & text_character(*p))) return NULL;
+  }
+  return text_find(line->text, line->length, phrase);
+}
+
+const char *text_line_find_folded(const struct text_line *line, const char *phrase) {
+  for (const char *p = phrase; *p; p++) {
+    const char upper = *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
+    if (!(line->characters & (text_character(*p) | text_character(upper)))) return NULL;
+  }
+  return text_find_folded(line->text, line->length, phrase);
+}
+
 bool text_equal(const char *text, size_t length, const char *phrase) {
-  return length == strlen(phrase) && !memcmp(text, phrase, length);
+  size_t i = 0;
+  while (i < length && phrase[i] && text[i] == phrase[i]) i++;
+  return i == length && !phrase[i];
 }
 
 bool text_equal_folded(const char *text, size_t length, const char *phrase) {
@@ -78,6 +95,25 @@ static size_t escape_sequence(const char *at, const char *end) {
   return (size_t)(p - at) + (p < end);
 }
 
+/* "<br/>", "</span>" and the like, of pages that were saved: the length, 0 if it is none. Levels of kernel messages and
+ * words between such marks, "<TASK>", are none. */
+static size_t tag(const char *at, const char *end) {
+  static const char *const names[] = {"br", "p",    "pre", "div", "span", "code", "samp", "tt",   "b",
+                                      "i",  "font", "td",  "tr",  "th",   "li",   "a",    "body", "html"};
+  enum { LENGTH_MAX = 200 };
+  const char *name = at + 1;
+  if (name < end && *name == '/') name++;
+  const char *stop = name;
+  while (stop < end && text_is_letter(*stop)) stop++;
+  if (stop == end || (*stop != '>' && *stop != '/' && *stop != ' ')) return 0;
+  const size_t room = (size_t)(end - stop);
+  const char *close = memchr(stop, '>', room < LENGTH_MAX ? room : LENGTH_MAX);
+  for (size_t i = 0; close && i < sizeof names / sizeof *names; i++) {
+    if (text_equal_folded(name, (size_t)(stop - name), names[i])) return (size_t)(close - at) + 1;
+  }
+  return 0;
+}
+
 /* Characters beyond ASCII that stand for blanks, for nothing or for dots. */
 static const struct {
   const char *bytes, *means;
@@ -104,6 +140,8 @@ static size_t clean(const char *at, const char *end, char *to) {
     const unsigned char c = (unsigned char)*at;
     if (c == ESCAPE) {
       taken = escape_sequence(at, end);
+    } else if (c == '<' && (taken = tag(at, end))) {
+      *to++ = ' ';
     } else if (c == '&') {
       taken = entity(at, end, to++);
     } else if (c >= 0x80 && (taken = wide_character(at, end, &means))) {
@@ -181,6 +219,8 @@ bool text_lines_next(struct text_lines *lines, struct text_line *line) {
   while (length && text_is_blank(at[length - 1])) length--;
   line->text = at;
   line->length = length;
+  line->characters = 0;
+  for (size_t i = 0; i < length; i++) line->characters |= text_character(at[i]);
   return true;
 }
 
@@ -193,8 +233,39 @@ unsigned text_line_column(const struct text_line *line, const char *part, size_t
   return 1;
 }
 
+/* "0n33", as WinDbg marks what is decimal. */
+static struct text_number windbg_decimal(const char *text, size_t length) {
+  struct text_number number = {.marked = true, .has_decimal = true};
+  if (!text_decimal_read(text + 2, length - 2, &number.value)) return (struct text_number){0};
+  number.digits = (unsigned)(length - 2);
+  return number;
+}
+
+/* "0b1010": not if it has a width that hexadecimal numbers are filled up to with zeros. */
+static bool is_binary(const char *text, size_t length) {
+  if (length <= 2 || length == 4 || length == 5 || length == 8 || length == 16) return false;
+  if (text[0] != '0' || text_fold(text[1]) != 'b') return false;
+  for (size_t i = 2; i < length; i++) {
+    if (text[i] != '0' && text[i] != '1' && text[i] != '_') return false;
+  }
+  return true;
+}
+
+static struct text_number binary(const char *text, size_t length) {
+  struct text_number number = {.marked = true, .has_decimal = true};
+  for (size_t i = 2; i < length; i++) {
+    if (text[i] == '_') continue;
+    number.overflow |= (number.value >> 63) != 0;
+    number.value = number.value << 1 | (unsigned)(text[i] - '0');
+    number.digits++;
+  }
+  return number;
+}
+
 struct text_number text_number_read(const char *text, size_t length) {
   struct text_number number = {0};
+  if (length > 2 && text[0] == '0' && text_fold(text[1]) == 'n') return windbg_decimal(text, length);
+  if (is_binary(text, length)) return binary(text, length);
   if (length > 2 && text[0] == '0' && text_fold(text[1]) == 'x') {
     number.marked = true;
     text += 2, length -= 2;

@@ -21,6 +21,7 @@ struct text_line {
   unsigned number; /* from 1 */
   const char *raw; /* as it stands in the text */
   size_t raw_length;
+  uint64_t characters; /* text_character() of all that stand in the text */
 };
 
 void text_lines_begin(struct text_lines *lines, const char *text, size_t length, char *buffer, size_t size);
@@ -31,8 +32,16 @@ unsigned text_line_column(const struct text_line *line, const char *part, size_t
 /* First place of a phrase, NULL if there is none. The second disregards case (the phrase is in lower case). */
 const char *text_find(const char *text, size_t length, const char *phrase);
 const char *text_find_folded(const char *text, size_t length, const char *phrase);
+/* The same on a line, and fast where the line has not all of the phrase's characters, as most have not. */
+const char *text_line_find(const struct text_line *line, const char *phrase);
+const char *text_line_find_folded(const struct text_line *line, const char *phrase);
 bool text_equal(const char *text, size_t length, const char *phrase);
 bool text_equal_folded(const char *text, size_t length, const char *phrase);
+
+/* A character as a member of a set; several share a bit. */
+static inline uint64_t text_character(char c) {
+  return UINT64_C(1) << ((unsigned char)c & 63);
+}
 
 static inline bool text_is_blank(char c) {
   return c == ' ' || c == '\t';
@@ -57,11 +66,11 @@ static inline int text_digit(char c) {
   return folded >= 'a' && folded <= 'f' ? folded - 'a' + 10 : -1;
 }
 
-/* A number as logs have it: "0x1f", "1Fh", "0000001f", "ffff8000`12345678", with C's suffixes. */
+/* A number as logs have it: "0x1f", "1Fh", "0000001f", "ffff8000`12345678", with C's suffixes; "0n33", "0b1010010". */
 struct text_number {
-  uint64_t value;   /* read as hexadecimal */
+  uint64_t value;   /* read as hexadecimal, unless the mark is another's */
   unsigned digits;  /* written digits, 0 if the text is no number */
-  bool marked;      /* "0x" or "h" say that it is hexadecimal */
+  bool marked;      /* "0x", "h" and their like say how to read it */
   bool has_letters; /* a digit from a to f */
   bool has_decimal; /* a digit from 0 to 9 */
   bool overflow;    /* more than 64 bits */

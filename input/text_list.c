@@ -50,12 +50,38 @@ void text_list_begin(struct text_list *list, struct text_case *text) {
   text_case_begin(text, "list of fields", 0);
 }
 
+/* Endings of names that people cut short, or add: "GUEST_CS_SEL", "MSR_BITMAP_FULL". */
+static const struct {
+  const char *ending, *means;
+} endings[] = {{"_sel", "_selector"},         {"_lim", "_limit"},
+               {"_attr", "_access_rights"},   {"_access", "_access_rights"},
+               {"_rights", "_access_rights"}, {"_full", ""}};
+
+static bool field_by_ending(const char *name, size_t length, vmxsim_field *field) {
+  char full[NAME_MAX_LENGTH + 16];
+  bool high = false;
+  /* Most words are decided by their last letter. */
+  if (!length || !strchr("lmrs", text_fold(name[length - 1]))) return false;
+  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+    const size_t size = strlen(endings[i].ending), means = strlen(endings[i].means);
+    if (length <= size || !text_equal_folded(name + length - size, size, endings[i].ending)) continue;
+    memcpy(full, name, length - size);
+    memcpy(full + length - size, endings[i].means, means);
+    return vmxsim_field_from_name(full, length - size + means, field, &high) == VMXSIM_OK && !high;
+  }
+  return false;
+}
+
 /* The field that a name means. Of encodings without a mark, only those with four digits are. */
 static bool name_field(const char *name, size_t length, vmxsim_field *field, bool *high) {
   const struct text_number number = text_number_read(name, length);
   if (number.digits && !number.marked && number.digits != 4) return false;
   if (number.digits && number.value > ENCODING_LAST) return false;
-  return length < NAME_MAX_LENGTH && vmxsim_field_from_name(name, length, field, high) == VMXSIM_OK;
+  if (length >= NAME_MAX_LENGTH) return false;
+  if (vmxsim_field_from_name(name, length, field, high) == VMXSIM_OK) return true;
+  if (number.digits || !field_by_ending(name, length, field)) return false;
+  if (high) *high = false;
+  return true;
 }
 
 static bool is_one_of(const struct word *word, const char *const *list, size_t count) {
@@ -106,10 +132,21 @@ static bool may_be_encoding(const struct scan *scan, size_t i) {
   return i && text_find_folded(scan->words[i - 1].at, scan->words[i - 1].length, "vm");
 }
 
+/* The first word that a name which ends with the last one can begin with: names have no '=' and the like in them. */
+static size_t first_of_name(const struct scan *scan) {
+  size_t i = scan->count - 1;
+  for (; i; i--) {
+    const char *at = scan->words[i - 1].at + scan->words[i - 1].length;
+    while (at < scan->words[i].at && !strchr("=:,;|\"", *at)) at++;
+    if (at < scan->words[i].at) break;
+  }
+  return i;
+}
+
 /* Words in their place in the line, as they stand. */
 static bool name_as_written(struct scan *scan, vmxsim_field *field, bool *high) {
   const struct word *last = &scan->words[scan->count - 1];
-  for (size_t i = 0; i < scan->count; i++) {
+  for (size_t i = first_of_name(scan); i < scan->count; i++) {
     const char *from = scan->words[i].at;
     if (i + 1 == scan->count && !may_be_encoding(scan, i)) continue;
     if (!name_field(from, (size_t)(last->at + last->length - from), field, high)) continue;
@@ -207,11 +244,22 @@ static void take_high(struct text_case *text, vmxsim_field field, uint64_t value
   known->has_high = true;
 }
 
+/* "-1" is every bit of the field. */
+static bool is_minus_one(const struct word *word) {
+  return text_equal(word->at, word->length, "-1");
+}
+
+static struct text_number all_ones(vmxsim_field field, bool high) {
+  const unsigned bits = high ? 32 : vmxsim_field_bits(field);
+  return (struct text_number){.value = UINT64_MAX >> (64 - bits), .digits = 1, .marked = true};
+}
+
 static vmxsim_status take_pair(struct text_list *list, struct scan *scan, vmxsim_field field, bool high,
                                const struct word *word, struct text_number number,
                                struct vmxsim_diagnostic *diagnostic) {
   struct text_case *text = list->text;
   const unsigned line = scan->line->number, column = text_line_column(scan->line, word->at, word->length);
+  if (is_minus_one(word)) number = all_ones(field, high);
   const bool unmarked = !number.marked && !number.has_letters;
   uint64_t decimal = 0;
   const bool has_decimal = unmarked && text_decimal_read(word->at, word->length, &decimal);
@@ -241,6 +289,7 @@ static vmxsim_status take_pair(struct text_list *list, struct scan *scan, vmxsim
 
 /* Whether a word can be a value: a number; letters alone only right after '=' or ':'. */
 static bool is_value(const struct scan *scan, const struct word *word, struct text_number number) {
+  if (scan->separated && is_minus_one(word)) return true;
   if (!number.digits || scan->indexed) return false;
   return number.marked || number.has_decimal || scan->separated || word->length >= 8;
 }
@@ -270,7 +319,7 @@ static bool looks_like_field(const struct scan *scan, size_t words) {
 
 static void count_unknown(struct text_list *list, const struct scan *scan, size_t words) {
   if (!looks_like_field(scan, words)) return;
-  text_case_not_understood(list->text, scan->line->number);
+  text_case_name_not_understood(list->text, scan->line->number, scan->unknown, scan->unknown_length);
   if (list->near_line) return;
   const size_t room = sizeof list->near_name - 1;
   const size_t length = scan->unknown_length < room ? scan->unknown_length : room;

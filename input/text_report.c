@@ -79,7 +79,7 @@ static void read_reason(struct text_report *report, uint64_t code, const char *a
 }
 
 static bool read_phrase(const struct text_line *line, const struct phrase *phrase, struct text_report *report) {
-  const char *at = text_find_folded(line->text, line->length, phrase->text), *const end = line->text + line->length;
+  const char *at = text_line_find_folded(line, phrase->text), *const end = line->text + line->length;
   if (!at) return false;
   at += strlen(phrase->text);
   if (phrase->then) at = text_find_folded(at, (size_t)(end - at), phrase->then);
@@ -103,7 +103,7 @@ static bool read_phrase(const struct text_line *line, const struct phrase *phras
 /* Xen's second line about a failed MSR load: "  msr 000001dd val 1ffff80676f52be5 (mbz 0)". Also the rest of a first
  * line that a mailer broke. */
 static void continue_pending(const struct text_line *line, struct text_report *pending) {
-  const char *at = text_find(line->text, line->length, "msr 0"), *const end = line->text + line->length;
+  const char *at = text_line_find(line, "msr 0"), *const end = line->text + line->length;
   const char *value = at ? text_find(at, (size_t)(end - at), " val ") : NULL;
   if (!pending->has_number) read_rest(pending, line->text, end);
   if (pending->kind != VMXSIM_ENTRY_EXIT_34 || !value || end - value < 21) return;
@@ -114,8 +114,8 @@ static void continue_pending(const struct text_line *line, struct text_report *p
 }
 
 static bool worth_reading(const struct text_line *line) {
-  return text_find(line->text, line->length, "rror") || text_find(line->text, line->length, "ail") ||
-         text_find(line->text, line->length, "FAIL") || text_find(line->text, line->length, "eason");
+  return text_line_find(line, "rror") || text_line_find(line, "ail") || text_line_find(line, "FAIL") ||
+         text_line_find(line, "eason");
 }
 
 void text_report_line(const struct text_line *line, struct text_case *text, struct text_report *pending) {

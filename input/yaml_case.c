@@ -12,6 +12,10 @@
 
 static vmxsim_status unknown_key(const struct case_reader *reader, const struct yaml_node *key) {
   struct nearest list;
+  vmxsim_field field;
+  if (vmxsim_field_from_name(key->text, key->length, &field, NULL) == VMXSIM_OK) {
+    return yaml_expected(reader->diagnostic, key, "a key of a case (VMCS fields go under the key \"vmcs\")");
+  }
   nearest_begin(&list, 2);
   for (unsigned i = 0; i < CASE_KEY_COUNT; i++) nearest_offer(&list, case_key_name(i), key->text, key->length);
   return yaml_unknown_name(reader->diagnostic, key, "a key of a case", &list);

@@ -40,6 +40,9 @@ absent() {
 v=$command
 printf 'GUEST_RFLAGS 0x2\nVM_ENTRY_INTR_INFO_FIELD 0x800000d1\nGUEST_CR0 0x80050033\n' >"$work/broken.txt"
 printf 'GUEST_RFLAGS 0x202\nGUEST_CR0 0x80050033\nGUEST_CR4 0x2020\n' >"$work/partial.txt"
+printf 'GUEST_RFLAGS 0x0\nGUEST_CR0 0x80050033\n\nGUEST_RIPP 0x1000\n' >"$work/typos.txt"
+echo 'VMLAUNCH failed with error 7' >"$work/message.txt"
+echo '{"guest_cr0": "0x31"}' >"$work/fields.json"
 cat >"$work/good.yaml" <<'END'
 template: long-mode
 cpu: skylake-server
@@ -95,7 +98,22 @@ if command -v python3 >/dev/null; then
   done
 fi
 
+expect "a name that names no field" 1 "line 4: GUEST_RIPP (did you mean guest_rip?)" "$v" check "$work/typos.txt"
+expect "... in JSON" 1 '"GUEST_RIPP"' "$v" check --format json "$work/typos.txt"
+expect "a message alone" 2 "only says how the entry ended: VMfailValid(7)" "$v" check "$work/message.txt"
+expect "fields where keys of a case belong" 2 '1:2: .*go under the key "vmcs"' "$v" check "$work/fields.json"
+expect "an option cut short" 1 '"schema": "vmxsim-check"' "$v" check --form json "$work/broken.txt"
+expect "... to what begins several" 2 "no option --" "$v" check --f json "$work/broken.txt"
+expect "what begins several processors' names" 2 "did you mean skylake-client, skylake-server?" "$v" check --cpu skylake "$work/broken.txt"
+expect "a FIFO" 1 "if-when-injecting" sh -c "mkfifo '$work/fifo' && (cat '$work/broken.txt' >'$work/fifo' &) && '$v' check '$work/fifo'"
+yes 'a=0 0x1 (XEN) rip 0x' | head -c 20000000 >"$work/long.log"
+{ echo && cat "$work/broken.txt"; } >>"$work/long.log"
+expect "a long log" 1 "if-when-injecting-external-interrupt" "$v" check "$work/long.log"
+
 # explain
+expect "a keyword in quotes" 0 "invalid control field" "$v" explain "error 7"
+expect "... with a qualification" 0 "access: mov_from_cr" "$v" explain "exit 28 qualification=0x13"
+expect "... but names as they are" 0 "^field exit_reason" "$v" explain "exit reason"
 expect "an error number" 0 "invalid control field" "$v" explain error 7
 expect "an exit reason" 0 "EPT violation" "$v" explain 48
 expect "an exit reason's value" 0 "entry_failure" "$v" explain 0x80000021

@@ -647,6 +647,66 @@ static void lists_are_refused_with_a_place(void **state) {
   refuse("0x4400 0x12 0x34 0x56 0x78\n0x4410 0x12 0x34 0x56 0x78\n", VMXSIM_ERROR_SYNTAX); /* memory, not fields */
 }
 
+static void names_of_lists_may_be_cut_short(void **state) {
+  (void)state;
+  /* The dump of a driver for Linux. */
+  vmxsim_document *document = read_text("[ 9021.315018]  # POSTED_INTERRUPT_NOTIFICATION_VECTOR   INVALID_VALUE\n"
+                                        "[ 9021.315022]  # GUEST_ES_SEL = 0x10\n"
+                                        "[ 9021.315023]  # GUEST_CS_LIM = 0xffff\n"
+                                        "[ 9021.315024]  # GUEST_CS_ATTR = 0x9b\n"
+                                        "[ 9021.315047]  # IO_BITMAP_A_FULL = 0x2000\n"
+                                        "[ 9021.315049]  # IO_BITMAP_A_HIGH = 0x1\n");
+  const struct vmxsim_case *c = vmxsim_document_case(document, 0);
+  EXPECT(c, guest_es_selector, 0x10);
+  EXPECT(c, guest_cs_limit, 0xffff);
+  EXPECT(c, guest_cs_access_rights, 0x9b);
+  EXPECT(c, io_bitmap_a_address, 0x100002000);
+  EXPECT_NONE(c, posted_interrupt_notification_vector);
+  assert_int_equal(c->not_understood, 0);
+  vmxsim_document_free(document);
+}
+
+static void numbers_have_marks_of_other_bases(void **state) {
+  (void)state;
+  expect_one("+0x018 GuestCr4 : 0n8192\n", VMXSIM_FIELD_guest_cr4, 0x2000);
+  expect_one("guest_cr0 = 0b10000000000000000000000000110001\n", VMXSIM_FIELD_guest_cr0, 0x80000031);
+  expect_one("guest_cr0 = 0b00100001\n", VMXSIM_FIELD_guest_cr0, 0x21);
+  /* Hexadecimal, filled up with zeros. */
+  expect_one("guest_cr3 = 0b100000\nguest_cr0 = 0x31\n", VMXSIM_FIELD_guest_cr3, 0xb100000);
+  expect_one("guest_cr0 = 0b\nguest_cr4 = 0x20\n", VMXSIM_FIELD_guest_cr0, 0xb);
+  expect_one("VMCS_LINK_POINTER = -1\n", VMXSIM_FIELD_vmcs_link_pointer, UINT64_MAX);
+  expect_one("exception_bitmap: -1\n", VMXSIM_FIELD_exception_bitmap, UINT32_MAX);
+  expect_one("guest_cr0 = 0x31\nTSC_OFFSET_HIGH = -1\n", VMXSIM_FIELD_tsc_offset, 0xffffffff00000000);
+}
+
+static void tags_of_pages_are_blanks(void **state) {
+  (void)state;
+  expect_one("<pre><span class=\"line\">guest_cr0 = 0x31</span><br/>\n", VMXSIM_FIELD_guest_cr0, 0x31);
+  expect_one("*** Guest State ***<br>\nCR3 = 0x0000000000001000<BR />\n", VMXSIM_FIELD_guest_cr3, 0x1000);
+  expect_one("<4>guest_cr0 = 0x31 <TASK> <b\n", VMXSIM_FIELD_guest_cr0, 0x31);
+  expect_one("guest_cr0 < 0x31>\nguest_cr4 = 0x20\n", VMXSIM_FIELD_guest_cr0, 0x31);
+}
+
+static void exit_reason_33_is_a_failed_entry_without_bit_31(void **state) {
+  (void)state;
+  vmxsim_document *document = read_text("\texit_reason\t33\n\tqualification\t0x0\nguest_cr0[0]\t0x31\n");
+  assert_int_equal(vmxsim_document_case(document, 0)->reported_outcome_kind, VMXSIM_ENTRY_EXIT_33);
+  vmxsim_document_free(document);
+  document = read_text("exit_reason = 0x30\n");
+  assert_int_equal(vmxsim_document_case(document, 0)->reported_outcome_kind, -1);
+  vmxsim_document_free(document);
+}
+
+static void names_not_understood_are_kept(void **state) {
+  (void)state;
+  vmxsim_document *document = read_text("guest_cr0 = 0x31\nGEUST_DR7 = 0x400\nguest_ripp = 0x1\n");
+  const struct vmxsim_case *c = vmxsim_document_case(document, 0);
+  assert_int_equal(c->not_understood, 2);
+  assert_string_equal(c->not_understood_names[0], "GEUST_DR7");
+  assert_string_equal(c->not_understood_names[1], "guest_ripp");
+  vmxsim_document_free(document);
+}
+
 static void list_lines_not_understood_are_counted(void **state) {
   (void)state;
   vmxsim_document *document = read_text("guest_cr0 = 0x31\nguest_cr9 = 0x5\nsome text = 5\nmy_field = 0x1\n");
@@ -775,6 +835,11 @@ int main(void) {
       cmocka_unit_test(numbers_without_a_mark),
       cmocka_unit_test(high_halves_are_joined),
       cmocka_unit_test(lists_are_refused_with_a_place),
+      cmocka_unit_test(names_of_lists_may_be_cut_short),
+      cmocka_unit_test(numbers_have_marks_of_other_bases),
+      cmocka_unit_test(tags_of_pages_are_blanks),
+      cmocka_unit_test(exit_reason_33_is_a_failed_entry_without_bit_31),
+      cmocka_unit_test(names_not_understood_are_kept),
       cmocka_unit_test(list_lines_not_understood_are_counted),
       cmocka_unit_test(reports_are_read),
       cmocka_unit_test(messages_come_before_the_exit_reason),

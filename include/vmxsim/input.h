@@ -76,10 +76,11 @@ struct vmxsim_case {
   bool memory_complete; /* memory that is not listed reads as zero; else it is not known */
   struct vmxsim_expectation expect;
   /* Text input: */
-  const char *format;                   /* "Linux kernel log", "Xen VMCS area", "list of fields", "YAML" */
-  size_t not_understood;                /* lines that looked like VMCS data and were not understood */
-  const unsigned *not_understood_lines; /* numbers of the first of them, at most 16 */
-  int reported_outcome_kind;            /* what the log itself says of the entry: a vmxsim_outcome_kind, or -1 */
+  const char *format;                      /* "Linux kernel log", "Xen VMCS area", "list of fields", "YAML" */
+  size_t not_understood;                   /* lines that looked like VMCS data and were not understood */
+  const unsigned *not_understood_lines;    /* numbers of the first of them, at most 16 */
+  const char *const *not_understood_names; /* the names in those lines that name no field; NULL where there is none */
+  int reported_outcome_kind;               /* what the log itself says of the entry: a vmxsim_outcome_kind, or -1 */
   uint32_t reported_outcome_number;
 };
 

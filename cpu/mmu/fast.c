@@ -1,0 +1,105 @@
+/* The fast cache of host pointers: filling and dropping. Looking up is mmu_fast.h. */
+#include <string.h>
+
+#include "cpu/mmu/mmu.h"
+#include "cpu/mmu/registers.h"
+
+enum { GENERATIONS = PAGE_SIZE };
+
+void fast_drop_table(struct fast_table *table) {
+  if (++table->generation < GENERATIONS) return;
+  table->generation = 1;
+  memset(table->entry, 0, sizeof table->entry);
+}
+
+void fast_drop_kind(struct mmu *mmu, enum fast_kind kind) {
+  for (unsigned bank = 0; bank < FAST_BANKS; bank++) fast_drop_table(&mmu->banks[bank].table[kind]);
+}
+
+void mmu_drop_fast(struct mmu *mmu) {
+  for (unsigned kind = 0; kind < FAST_KINDS; kind++) fast_drop_kind(mmu, (enum fast_kind)kind);
+}
+
+static void drop_page(struct fast_table *table, uint64_t page) {
+  struct fast_entry *entry = &table->entry[(page >> PAGE_SHIFT) % FAST_ENTRIES];
+  if ((entry->tag & PAGE_MASK) == page) entry->tag = 0;
+}
+
+void fast_drop_entry(struct mmu *mmu, struct tlb_entry *entry) {
+  for (unsigned n = 0; entry->fast >> n; n++) {
+    if (!(entry->fast >> n & 1)) continue;
+    struct fast_table *table = &mmu->banks[n / FAST_KINDS].table[n % FAST_KINDS];
+    if (entry->shift == PAGE_SHIFT)
+      drop_page(table, entry->linear);
+    else
+      fast_drop_table(table);
+  }
+  entry->fast = 0;
+}
+
+/* As the access has it, not as the current bank does: implicit accesses are a supervisor's, and without SMAP's
+ * exception. */
+enum fast_bank_number fast_bank_of(const struct mmu *mmu, unsigned access) {
+  const struct vcpu *v = mmu->vcpu;
+  if (access_is_user(v, access)) return BANK_USER;
+  if (access & MEM_SYSTEM) return BANK_SUPERVISOR;
+  return mmu->context.smap && v->s.rflags & RFLAGS_AC ? BANK_SUPERVISOR_AC : BANK_SUPERVISOR;
+}
+
+/* Whether the local APIC answers on this page. */
+static bool is_apic_page(const struct vcpu *v, uint64_t page) {
+  return (v->s.apic_base & (APIC_BASE_EN | APIC_BASE_EXTD)) == APIC_BASE_EN && (v->s.apic_base & PAGE_MASK) == page;
+}
+
+/* The memory behind a page that may be accessed without anybody noticing; NULL: there is somebody. */
+static struct physical_block *plain_block(struct mmu *mmu, uint64_t linear, uint64_t page) {
+  if (mmu->any_watched && watch_covers_page(mmu, linear)) return NULL;
+  const struct physical_region *region = physical_find(mmu->memory, page);
+  return region && region->block->host && !is_apic_page(mmu->vcpu, page) ? region->block : NULL;
+}
+
+static bool writes_go_unnoticed(const struct physical_block *block, uint64_t page) {
+  return block->kind == PHYSICAL_RAM && block->code[block_page(block, page)] == 0;
+}
+
+struct fast_page {
+  uint64_t linear, target; /* of the first byte */
+  enum fast_bank_number bank;
+  struct tlb_entry *tlb_entry;
+};
+
+static void put(struct mmu *mmu, const struct fast_page *page, enum fast_kind kind) {
+  struct fast_table *table = &mmu->banks[page->bank].table[kind];
+  const uint64_t linear = page->linear;
+  table->entry[(linear >> PAGE_SHIFT) % FAST_ENTRIES] =
+      (struct fast_entry){linear | table->generation, page->target - linear};
+  if (page->tlb_entry)
+    page->tlb_entry->fast = (uint16_t)(page->tlb_entry->fast | 1u << (page->bank * FAST_KINDS + kind));
+}
+
+/* What may be written may be read. What has been read is entered for writing, too, if that leaves no trace: its dirty
+ * bits are set already, that of the page and that of the log. */
+static void put_data(struct mmu *mmu, struct fast_page *page, unsigned access, uint64_t physical) {
+  struct physical_block *block = plain_block(mmu, page->linear, physical);
+  if (!block) return;
+  page->target = (uintptr_t)block_host(block, physical);
+  const bool writable = writes_go_unnoticed(block, physical);
+  if (access & MEM_WRITE) {
+    if (!writable) return;
+    block_set_dirty(block, physical);
+    put(mmu, page, FAST_WRITE);
+  } else if (writable && block_is_dirty(block, physical) &&
+             (!page->tlb_entry || paging_grants(mmu, page->tlb_entry, access | MEM_WRITE))) {
+    put(mmu, page, FAST_WRITE);
+  }
+  put(mmu, page, FAST_READ);
+}
+
+void fast_enter(struct mmu *mmu, unsigned access, uint64_t linear, uint64_t physical, struct tlb_entry *tlb_entry) {
+  if (access & MEM_SHADOW_STACK) return;
+  struct fast_page page = {linear & PAGE_MASK, physical & PAGE_MASK, fast_bank_of(mmu, access), tlb_entry};
+  if (access & MEM_FETCH)
+    put(mmu, &page, FAST_FETCH);
+  else
+    put_data(mmu, &page, access, page.target);
+}

@@ -1,0 +1,123 @@
+/* Memory as instructions see it: segmentation, paging, the TLB, and physical memory behind it.
+ *
+ * Every function that returns bool returns false with an exception pending in the vCPU (or, for physical accesses, if
+ * there is nothing at the address), having changed nothing.
+ */
+#ifndef VMXSIM_CPU_MMU_MEMORY_H
+#define VMXSIM_CPU_MMU_MEMORY_H
+
+#include "cpu/vcpu.h"
+
+/* --- as instructions see it: segment:offset, at the current privilege ------------------------------------------- */
+
+/* `offset` is already truncated to the address size. size is 1, 2, 4 or 8. */
+bool mem_read(struct vcpu *vcpu, unsigned segment, uint64_t offset, unsigned size, uint64_t *value);
+bool mem_write(struct vcpu *vcpu, unsigned segment, uint64_t offset, unsigned size, uint64_t value);
+/* Any size up to 64 bytes (SSE, x87, descriptors). `alignment` other than 0: #GP(0) unless so aligned. */
+bool mem_read_bytes(struct vcpu *vcpu, unsigned segment, uint64_t offset, void *bytes, size_t size, unsigned alignment);
+bool mem_write_bytes(struct vcpu *vcpu, unsigned segment, uint64_t offset, const void *bytes, size_t size,
+                     unsigned alignment);
+
+/* Read-modify-write: checks for reading and writing first, so that the write cannot fail. `locked` as LOCK has it. */
+struct mem_rmw {
+  uint8_t *host; /* NULL: through `physical` */
+  uint64_t physical[2];
+  uint8_t first; /* bytes on the first page */
+  uint8_t size;
+};
+bool mem_rmw_read(struct vcpu *vcpu, unsigned segment, uint64_t offset, unsigned size, uint64_t *value,
+                  struct mem_rmw *rmw);
+void mem_rmw_write(struct vcpu *vcpu, const struct mem_rmw *rmw, uint64_t value);
+/* The same for CMPXCHG16B. */
+bool mem_rmw16_read(struct vcpu *vcpu, unsigned segment, uint64_t offset, uint64_t value[2], struct mem_rmw *rmw);
+void mem_rmw16_write(struct vcpu *vcpu, const struct mem_rmw *rmw, const uint64_t value[2]);
+
+/* Can these bytes be written? Faults as a write would. For instructions that write several things and must commit all
+ * or nothing (PUSHA, ENTER, far calls, XSAVE). */
+bool mem_probe_write(struct vcpu *vcpu, unsigned segment, uint64_t offset, size_t size);
+
+/* Effective address of an op's memory operand, truncated to its address size. */
+uint64_t mem_effective_address(const struct vcpu *vcpu, const struct ir_op *op);
+
+/* For REP MOVS and STOS: a host pointer to RAM for the rest of the page at segment:offset, or NULL where the slow way
+ * has to be gone (MMIO, watchpoints, code pages to be written, fault). *bytes is how many up to the page's end. */
+uint8_t *mem_host_span(struct vcpu *vcpu, unsigned segment, uint64_t offset, bool write, size_t *bytes);
+
+/* --- as the processor itself accesses it: linear addresses ------------------------------------------------------- */
+
+enum mem_access {
+  MEM_READ = 0,
+  MEM_WRITE = 1,
+  MEM_FETCH = 2,
+  MEM_SYSTEM = 4,       /* implicit supervisor access: descriptor tables, TSS, event delivery */
+  MEM_SHADOW_STACK = 8, /* shadow-stack access */
+  MEM_USER = 16,        /* as CPL 3 whatever the CPL (CET user shadow stacks) */
+};
+bool mem_read_linear(struct vcpu *vcpu, uint64_t linear, unsigned size, enum mem_access access, uint64_t *value);
+bool mem_write_linear(struct vcpu *vcpu, uint64_t linear, unsigned size, enum mem_access access, uint64_t value);
+
+/* --- watched data: hooks and breakpoints ------------------------------------------------------------------------- */
+
+/* Called for every data access, completed, that touches first ... last (linear addresses). */
+typedef void mem_hook(void *context, struct vcpu *vcpu, uint64_t linear, size_t size, bool write);
+bool mem_watch_range(struct vcpu *vcpu, uint64_t first, uint64_t last, mem_hook *hook,
+                     void *context); /* false: no memory */
+void mem_unwatch_range(struct vcpu *vcpu, uint64_t first, uint64_t last, mem_hook *hook, void *context);
+/* After DR0-DR3 or DR7 has changed. Hits of data breakpoints are then collected in trap_dr6, with ATTENTION_BOUNDARY
+ * set. */
+void mem_breakpoints_changed(struct vcpu *vcpu);
+
+/* --- translations ------------------------------------------------------------------------------------------------ */
+
+/* Physical address of the code at s.rip for the block cache; false: #PF, #GP pending. */
+bool mem_translate_fetch(struct vcpu *vcpu, uint64_t linear, uint64_t *physical);
+/* The linear address of `size` bytes of code at CS:rip, checked against CS.limit or for canonicality; false: #GP(0)
+ * pending. */
+bool mem_code_linear(struct vcpu *vcpu, uint64_t rip, unsigned size, uint64_t *linear);
+/* Without side effects (no A/D bits, no TLB fill, no fault): for the embedder and the debugger. */
+bool mem_translate_quietly(const struct vcpu *vcpu, uint64_t linear, uint64_t *physical);
+
+/* After s.cr3 or s.cr4 has been written: what is not global and of the current PCID; or everything of all PCIDs. They
+ * do what mmu_mode_changed() does, too. */
+void mmu_flush_all(struct vcpu *vcpu, bool global_too);
+void mmu_flush_page(struct vcpu *vcpu, uint64_t linear); /* INVLPG */
+void mmu_invpcid(struct vcpu *vcpu, unsigned type, uint16_t pcid, uint64_t linear);
+/* To be called when any of this has changed: CPL, CR0.PG, CR0.WP, CR0.AM, CR3 (without a flush), CR4, EFER, EFLAGS.AC,
+ * PKRU, PKRS, IA32_APIC_BASE. Cheap; it flushes nothing that software could miss. */
+void mmu_mode_changed(struct vcpu *vcpu);
+bool mmu_load_pdptes(struct vcpu *vcpu, uint64_t cr3);           /* false: #GP(0) pending */
+bool mmu_is_canonical(const struct vcpu *vcpu, uint64_t linear); /* by CR4.LA57 */
+
+/* --- physical memory: one map a machine -------------------------------------------------------------------------- */
+
+struct physical_memory;
+
+enum physical_kind { PHYSICAL_RAM, PHYSICAL_ROM, PHYSICAL_MMIO };
+typedef uint64_t mmio_read(void *context, uint64_t offset, unsigned size);
+typedef void mmio_write(void *context, uint64_t offset, unsigned size, uint64_t value);
+
+struct physical_memory *physical_create(const struct machine *machine); /* NULL: no memory */
+void physical_destroy(struct physical_memory *memory);
+/* Page-aligned. RAM and ROM are `host`'s bytes, which stay the caller's. Later mappings cover earlier ones. */
+bool physical_map(struct physical_memory *memory, uint64_t address, uint64_t size, enum physical_kind kind,
+                  uint8_t *host);
+bool physical_map_mmio(struct physical_memory *memory, uint64_t address, uint64_t size, mmio_read *read,
+                       mmio_write *write, void *context);
+bool physical_unmap(struct physical_memory *memory, uint64_t address, uint64_t size);
+/* Accesses of any size, across pages and regions; unmapped memory reads as ones and ignores writes. Writes to pages
+ * with decoded code invalidate it (all vCPUs). */
+void physical_read(struct physical_memory *memory, uint64_t address, void *bytes, size_t size);
+void physical_write(struct physical_memory *memory, uint64_t address, const void *bytes, size_t size);
+/* The bytes of a RAM or ROM page, NULL for anything else. */
+uint8_t *physical_page(struct physical_memory *memory, uint64_t address);
+/* Pages with decoded code: a write to one calls `invalidate`, after which the page counts as having none. `page` is a
+ * physical address whose low 12 bits do not matter; `invalidate` gets it with these clear. physical_watch_code_bytes()
+ * says more exactly where code is, by 64 bytes: writes to the rest of the page then leave its blocks alone. */
+typedef void physical_code_written(void *context, uint64_t page);
+void physical_watch_code_bytes(struct physical_memory *memory, uint64_t address, size_t size);
+void physical_watch_code(struct physical_memory *memory, uint64_t page, bool has_code);
+void physical_on_code_written(struct physical_memory *memory, physical_code_written *invalidate, void *context);
+/* Dirty log: pages written since the last call, as bits. */
+void physical_dirty_log(struct physical_memory *memory, uint64_t address, uint64_t size, uint64_t *bits, bool clear);
+
+#endif

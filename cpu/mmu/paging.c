@@ -1,0 +1,239 @@
+/* From linear to physical addresses: page walks, permissions, accessed and dirty bits, the error code of page faults.
+ *
+ * SDM 3A, "Paging". A walk reads paging structures and changes nothing; when it and the permissions are found good, the
+ * accessed and dirty bits are set and the TLB gets an entry. An access that its TLB entry does not allow walks again,
+ * as the processor does before it faults; so the first write to a clean page finds its dirty bit to set.
+ */
+#include <string.h>
+
+#include "cpu/mmu/mmu_fast.h"
+#include "cpu/mmu/registers.h"
+
+bool access_is_user(const struct vcpu *v, unsigned access) {
+  return (access & MEM_USER) || (v->cpl == 3 && !(access & MEM_SYSTEM));
+}
+
+/* --- the walk ----------------------------------------------------------------------------------------------------- */
+
+struct walk {
+  struct tlb_entry page;
+  uint64_t address[PAGING_LEVELS_MAX], entry[PAGING_LEVELS_MAX]; /* read on the way, the last one maps the page */
+  unsigned entries, entry_size;
+};
+
+enum walk_result { WALK_GOOD, WALK_ABSENT, WALK_RESERVED };
+
+static uint64_t read_entry(const struct mmu *mmu, uint64_t address, unsigned size) {
+  const struct physical_region *region = physical_find(mmu->memory, address);
+  uint64_t entry = 0;
+  if (region && region->block->host) return host_load(block_host(region->block, address), size);
+  physical_read(mmu->memory, address, &entry, size);
+  return entry;
+}
+
+/* The first table of a walk; PAE paging begins with a register. */
+static bool first_table(const struct mmu *mmu, uint64_t linear, uint64_t *table) {
+  const struct vmxsim_state *s = &mmu->vcpu->s;
+  *table = s->cr3;
+  if (mmu->context.mode != PAGING_PAE) return true;
+  *table = s->pdpte[linear >> 30 & 3];
+  return *table & ENTRY_PRESENT;
+}
+
+static uint64_t page_address(const struct mmu_context *c, uint64_t entry, unsigned shift) {
+  uint64_t address = entry & c->address_bits;
+  if (c->mode == PAGING_32 && shift == 22) address |= (entry & BITS(20, 13)) << 19;
+  return address >> shift << shift;
+}
+
+/* Writable and user are what all entries allow, execute-disable what any says. A shadow-stack page is one whose last
+ * entry is dirty and read-only, and whose others are writable (SDM 3A, "Shadow-Stack Accesses"). */
+static uint8_t page_flags(const struct mmu_context *c, const struct walk *w) {
+  const uint64_t last = w->entry[w->entries - 1];
+  uint64_t all = last, any = last, tables = ENTRY_WRITABLE;
+  for (unsigned i = 0; i + 1 < w->entries; i++) {
+    all &= w->entry[i];
+    any |= w->entry[i];
+    tables &= w->entry[i];
+  }
+  unsigned flags = 0;
+  if (all & ENTRY_WRITABLE) flags |= PAGE_WRITABLE;
+  if (all & ENTRY_USER) flags |= PAGE_USER;
+  if (c->no_execute && (any & ENTRY_NO_EXECUTE)) flags |= PAGE_NO_EXECUTE;
+  if (c->global_pages && (last & ENTRY_GLOBAL)) flags |= PAGE_GLOBAL;
+  if (last & ENTRY_DIRTY) flags |= PAGE_DIRTY;
+  if (c->shadow_stacks && tables && (last & (ENTRY_DIRTY | ENTRY_WRITABLE)) == ENTRY_DIRTY) flags |= PAGE_SHADOW_STACK;
+  return (uint8_t)flags;
+}
+
+static void describe_page(const struct mmu_context *c, struct walk *w, uint64_t linear, unsigned shift) {
+  const uint64_t last = w->entry[w->entries - 1];
+  w->page.linear = linear >> shift << shift;
+  w->page.physical = page_address(c, last, shift);
+  w->page.shift = (uint8_t)shift;
+  w->page.flags = page_flags(c, w);
+  w->page.key = c->mode >= PAGING_4_LEVEL ? ENTRY_KEY_OF(last) : 0;
+}
+
+static enum walk_result walk_tables(const struct mmu *mmu, uint64_t linear, struct walk *w) {
+  const struct mmu_context *c = &mmu->context;
+  const unsigned index_bits = c->mode == PAGING_32 ? 10 : 9;
+  uint64_t table;
+  *w = (struct walk){.entry_size = c->mode == PAGING_32 ? 4 : 8};
+  if (!first_table(mmu, linear, &table)) return WALK_ABSENT;
+  for (unsigned level = c->levels;; level--) {
+    const unsigned shift = PAGE_SHIFT + (level - 1) * index_bits;
+    const uint64_t index = linear >> shift & ((1u << index_bits) - 1);
+    const uint64_t address = (table & c->address_bits) + index * w->entry_size;
+    const uint64_t entry = read_entry(mmu, address, w->entry_size);
+    const bool is_page = level == 1 || ((entry & ENTRY_PAGE_SIZE) && (c->page_levels >> level & 1));
+    w->address[w->entries] = address;
+    w->entry[w->entries++] = entry;
+    if (!(entry & ENTRY_PRESENT)) return WALK_ABSENT;
+    if (entry & (is_page ? c->reserved_page[level] : c->reserved_table[level])) return WALK_RESERVED;
+    if (is_page) {
+      describe_page(c, w, linear, shift);
+      return WALK_GOOD;
+    }
+    table = entry;
+  }
+}
+
+static void set_accessed_and_dirty(struct mmu *mmu, const struct walk *w, bool dirty) {
+  for (unsigned i = 0; i < w->entries; i++) {
+    const bool is_last = i + 1 == w->entries;
+    const uint64_t entry = w->entry[i] | ENTRY_ACCESSED | (is_last && dirty ? ENTRY_DIRTY : 0);
+    if (entry != w->entry[i]) physical_write(mmu->memory, w->address[i], &entry, w->entry_size);
+  }
+}
+
+/* --- permissions -------------------------------------------------------------------------------------------------- */
+
+/* Protection keys: SDM 3A, "Protection Keys". */
+static bool key_denies(const struct mmu_context *c, const struct tlb_entry *page, bool user_access, bool write) {
+  const bool user_page = page->flags & PAGE_USER;
+  if (user_page ? !c->user_keys : !c->supervisor_keys) return false;
+  const uint32_t rights = (user_page ? c->pkru : c->pkrs) >> (2 * page->key);
+  return (rights & 1) || ((rights & 2) && write && (user_access || c->write_protect));
+}
+
+static bool fetch_denied(const struct mmu_context *c, const struct tlb_entry *page, bool user_access) {
+  return (page->flags & PAGE_NO_EXECUTE) || (!user_access && (page->flags & PAGE_USER) && c->smep);
+}
+
+static bool shadow_stack_denied(const struct tlb_entry *page, bool user_access) {
+  return !(page->flags & PAGE_SHADOW_STACK) || user_access != ((page->flags & PAGE_USER) != 0);
+}
+
+static bool data_denied(const struct mmu *mmu, const struct tlb_entry *page, bool user_access, unsigned access) {
+  const struct mmu_context *c = &mmu->context;
+  if (!user_access && (page->flags & PAGE_USER) && c->smap &&
+      ((access & MEM_SYSTEM) || !(mmu->vcpu->s.rflags & RFLAGS_AC)))
+    return true;
+  return (access & MEM_WRITE) && !(page->flags & PAGE_WRITABLE) && (user_access || c->write_protect);
+}
+
+/* Whether the page does not allow the access; FAULT_KEY is set in *error if its protection key does not. */
+static bool is_denied(const struct mmu *mmu, const struct tlb_entry *page, unsigned access, uint32_t *error) {
+  const bool user_access = access_is_user(mmu->vcpu, access);
+  const bool beyond_user = user_access && !(page->flags & PAGE_USER);
+  if (access & MEM_FETCH) return beyond_user || fetch_denied(&mmu->context, page, user_access);
+  bool denied = beyond_user;
+  if (access & MEM_SHADOW_STACK)
+    denied |= shadow_stack_denied(page, user_access);
+  else
+    denied |= data_denied(mmu, page, user_access, access);
+  if (!key_denies(&mmu->context, page, user_access, access & MEM_WRITE)) return denied;
+  *error |= FAULT_KEY;
+  return true;
+}
+
+static uint32_t access_error(const struct mmu *mmu, unsigned access) {
+  uint32_t error = 0;
+  if (access & MEM_WRITE) error |= FAULT_WRITE;
+  if (access_is_user(mmu->vcpu, access)) error |= FAULT_USER;
+  if ((access & MEM_FETCH) && mmu->context.fetch_code) error |= FAULT_FETCH;
+  if (access & MEM_SHADOW_STACK) error |= FAULT_SHADOW_STACK;
+  return error;
+}
+
+/* --- translation -------------------------------------------------------------------------------------------------- */
+
+bool paging_grants(const struct mmu *mmu, const struct tlb_entry *entry, unsigned access) {
+  uint32_t ignored = 0;
+  if ((access & MEM_WRITE) && !(entry->flags & PAGE_DIRTY)) return false;
+  return !is_denied(mmu, entry, access, &ignored);
+}
+
+/* The walk behind a TLB miss. NULL: a fault, *error is its code. */
+static struct tlb_entry *walk_and_enter(struct mmu *mmu, uint64_t linear, unsigned access, uint32_t *error) {
+  struct walk w;
+  const enum walk_result result = walk_tables(mmu, linear, &w);
+  *error = access_error(mmu, access);
+  if (result == WALK_ABSENT) return NULL;
+  *error |= FAULT_PRESENT;
+  if (result == WALK_RESERVED) *error |= FAULT_RESERVED;
+  if (result == WALK_RESERVED || is_denied(mmu, &w.page, access, error)) return NULL;
+  set_accessed_and_dirty(mmu, &w, access & MEM_WRITE);
+  if (access & MEM_WRITE) w.page.flags |= PAGE_DIRTY;
+  mmu->vcpu->extra_cycles += mmu->miss_cycles;
+  return tlb_enter(mmu, &w.page);
+}
+
+bool paging_resolve(struct mmu *mmu, uint64_t linear, unsigned access, uint64_t *physical, uint32_t *error) {
+  if (mmu->context.mode == PAGING_OFF) {
+    *physical = (uint32_t)linear;
+    fast_enter(mmu, access, linear, *physical, NULL);
+    return true;
+  }
+  struct tlb_entry *entry = tlb_find(&mmu->tlb, linear);
+  if (entry && !paging_grants(mmu, entry, access)) {
+    fast_drop_entry(mmu, entry);
+    entry->stamp = 0;
+    entry = NULL;
+  }
+  if (!entry) entry = walk_and_enter(mmu, linear, access, error);
+  if (!entry) return false;
+  *physical = entry->physical + (linear - entry->linear);
+  fast_enter(mmu, access, linear, *physical, entry);
+  return true;
+}
+
+bool paging_translate(struct vcpu *v, uint64_t linear, unsigned access, uint64_t *physical) {
+  uint32_t error;
+  if (!linear_is_canonical(v->mmu, linear)) {
+    vcpu_raise_with_code(v, VECTOR_GP, 0);
+    return false;
+  }
+  if (paging_resolve(v->mmu, linear, access, physical, &error)) return true;
+  vcpu_raise_with_code(v, VECTOR_PF, error);
+  v->exception.address = linear;
+  return false;
+}
+
+bool mem_translate_quietly(const struct vcpu *v, uint64_t linear, uint64_t *physical) {
+  struct walk w;
+  if (v->mmu->context.mode == PAGING_OFF) {
+    *physical = (uint32_t)linear;
+    return true;
+  }
+  if (!linear_is_canonical(v->mmu, linear)) return false;
+  if (walk_tables(v->mmu, linear, &w) != WALK_GOOD) return false;
+  *physical = w.page.physical + (linear - w.page.linear);
+  return true;
+}
+
+/* --- PAE paging's four registers ---------------------------------------------------------------------------------- */
+
+bool mmu_load_pdptes(struct vcpu *v, uint64_t cr3) {
+  const uint64_t reserved = PDPTE_RESERVED | ~(UINT64_MAX >> (64 - v->capabilities->phys_bits));
+  uint64_t pdpte[4];
+  physical_read(v->mmu->memory, cr3 & CR3_PAE_TABLE, pdpte, sizeof pdpte);
+  for (unsigned i = 0; i < 4; i++) {
+    if (!(pdpte[i] & PDPTE_P) || !(pdpte[i] & reserved)) continue;
+    vcpu_raise_with_code(v, VECTOR_GP, 0);
+    return false;
+  }
+  memcpy(v->s.pdpte, pdpte, sizeof pdpte);
+  return true;
+}

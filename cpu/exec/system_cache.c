@@ -1,0 +1,82 @@
+/* TLB and cache control: INVLPG, INVPCID, INVD, WBINVD, WBNOINVD, the CLFLUSH family, SERIALIZE, and fences.
+ *
+ * Caches are not modelled as to what they hold: these instructions only check what they have to. SDM 2A and 2B.
+ */
+#include "cpu/exec/operand.h"
+#include "cpu/exec/system.h"
+#include "cpu/mmu/memory.h"
+
+/* An address that is not canonical makes it a NOP. */
+static void system_invlpg(struct vcpu *v, const struct ir_op *op) {
+  const uint64_t offset = mem_effective_address(v, op);
+  v->current = op;
+  if (!system_privileged(v)) return;
+  const unsigned segment = op->memory.segment;
+  const bool flat = vcpu_in_64_bit_mode(v) && segment != VMXSIM_FS && segment != VMXSIM_GS;
+  uint64_t linear = flat ? offset : v->s.segment[segment].base + offset;
+  if (!vcpu_in_64_bit_mode(v)) linear = (uint32_t)linear;
+  if (mmu_is_canonical(v, linear)) mmu_flush_page(v, linear);
+  v->attention |= ATTENTION_MODE;
+  system_end(v, op);
+}
+
+/* Types 0 (address), 1 (PCID), 2 (all), 3 (all but global). */
+static bool invpcid_allowed(const struct vcpu *v, uint64_t type, uint64_t low, uint64_t linear) {
+  const uint64_t pcid = low & PAGE_OFFSET;
+  if (type > 3 || low & ~PAGE_OFFSET) return false;
+  if (type <= 1 && !(v->s.cr4 & CR4_PCIDE) && pcid) return false;
+  return type != 0 || mmu_is_canonical(v, linear);
+}
+
+static void system_invpcid(struct vcpu *v, const struct ir_op *op) {
+  const uint64_t type = system_gpr(v, op->operand[0].reg, vcpu_in_64_bit_mode(v) ? 8 : 4);
+  uint64_t descriptor[2];
+  v->current = op;
+  if (system_in_v86_mode(v)) return vcpu_raise_with_code(v, VECTOR_GP, 0);
+  if (!system_privileged(v)) return;
+  if (!mem_read_bytes(v, op->memory.segment, mem_effective_address(v, op), descriptor, sizeof descriptor, 0)) return;
+  if (!invpcid_allowed(v, type, descriptor[0], descriptor[1])) return vcpu_raise_with_code(v, VECTOR_GP, 0);
+  mmu_invpcid(v, (unsigned)type, (uint16_t)(descriptor[0] & PAGE_OFFSET), descriptor[1]);
+  v->attention |= ATTENTION_MODE;
+  system_end(v, op);
+}
+
+static void system_invalidate_caches(struct vcpu *v, const struct ir_op *op) {
+  v->current = op;
+  if (system_privileged(v)) system_end(v, op);
+}
+
+/* Checked as a load of one byte is. */
+static void system_clflush(struct vcpu *v, const struct ir_op *op) {
+  uint64_t byte;
+  v->current = op;
+  if (!mem_read(v, op->memory.segment, mem_effective_address(v, op), 1, &byte)) return;
+  exec_next(v, op);
+}
+
+static void system_nothing(struct vcpu *v, const struct ir_op *op) {
+  exec_next(v, op);
+}
+
+static void system_serialize(struct vcpu *v, const struct ir_op *op) {
+  system_end(v, op);
+}
+
+ir_execute *system_bind_cache(const struct ir_op *op) {
+  switch (op->opcode) {
+  case IR_INVLPG: return system_invlpg;
+  case IR_INVPCID: return system_invpcid;
+  case IR_INVD:
+  case IR_WBINVD:
+  case IR_WBNOINVD: return system_invalidate_caches;
+  case IR_CLFLUSH:
+  case IR_CLFLUSHOPT:
+  case IR_CLWB: return system_clflush;
+  case IR_CLDEMOTE:
+  case IR_LFENCE:
+  case IR_MFENCE:
+  case IR_SFENCE: return system_nothing;
+  case IR_SERIALIZE: return system_serialize;
+  default: return NULL;
+  }
+}

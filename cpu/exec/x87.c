@@ -1,0 +1,157 @@
+/* The x87 unit's state: status, control and tag words, exceptions and their deferral, the last instruction.
+ *
+ * An exception that is not masked is pending (ES) until the next waiting instruction raises #MF, or, with CR0.NE = 0,
+ * signals FERR# (SDM 1, "x87 FPU Exception Synchronization" and "Software Exception Handling").
+ */
+#include "cpu/exec/x87.h"
+
+#include "cpu/exec/system.h"
+
+/* --- words ----------------------------------------------------------------------------------------------------------
+ */
+
+uint16_t x87_status_word(const struct vcpu *v) {
+  return (uint16_t)((v->fpu.status & ~X87_TOP) | v->fpu.top << 11);
+}
+
+static void update_summary(struct vcpu *v) {
+  const bool pending = v->fpu.status & ~v->fpu.control & X87_EXCEPTIONS;
+  x87_set_conditions(v, X87_ES | X87_B, pending ? X87_ES | X87_B : 0);
+}
+
+void x87_set_status_word(struct vcpu *v, uint16_t status) {
+  v->fpu.top = (status >> 11) & 7;
+  v->fpu.status = (uint16_t)(status & ~X87_TOP);
+  update_summary(v);
+}
+
+void x87_set_control_word(struct vcpu *v, uint16_t control) {
+  v->fpu.control = (uint16_t)((control & X87_CONTROL_DEFINED) | X87_CONTROL_FIXED);
+  update_summary(v);
+}
+
+static unsigned tag_of(const struct x87_register *r) {
+  enum { VALID, ZERO, SPECIAL };
+  switch (float80_classify(*r)) {
+  case FLOAT80_FINITE: return VALID;
+  case FLOAT80_ZERO: return ZERO;
+  default: return SPECIAL;
+  }
+}
+
+uint16_t x87_tag_word(const struct vcpu *v) {
+  unsigned word = 0;
+  for (unsigned i = 0; i < 8; i++) {
+    const unsigned tag = (v->fpu.tags >> i) & 1 ? tag_of(&v->fpu.st[i]) : 3;
+    word |= tag << (2 * i);
+  }
+  return (uint16_t)word;
+}
+
+void x87_set_tag_word(struct vcpu *v, uint16_t word) {
+  unsigned tags = 0;
+  for (unsigned i = 0; i < 8; i++) tags |= (unsigned)((word >> (2 * i) & 3) != 3) << i;
+  v->fpu.tags = (uint8_t)tags;
+}
+
+void x87_initialize(struct vcpu *v) {
+  struct fpu *f = &v->fpu;
+  f->control = X87_CONTROL_INITIAL;
+  f->status = 0;
+  f->top = 0;
+  f->tags = 0;
+  f->opcode = 0;
+  f->instruction = f->data = 0;
+  f->instruction_selector = f->data_selector = 0;
+}
+
+/* --- before an instruction ------------------------------------------------------------------------------------------
+ */
+
+bool x87_nothing_pending(struct vcpu *v) {
+  if (!(v->fpu.status & X87_ES)) return true;
+  if (v->s.cr0 & CR0_NE) return exec_raise(v, VECTOR_MF);
+  if (!v->float_error || v->float_error(v->float_error_context)) return true;
+  v->attention |= ATTENTION_BOUNDARY; /* it waits for an interrupt */
+  return false;
+}
+
+bool x87_available(struct vcpu *v, const struct ir_op *op) {
+  (void)op;
+  if (v->mode & (DECODE_CR0_EM | DECODE_CR0_TS)) return exec_raise(v, VECTOR_NM);
+  return x87_nothing_pending(v);
+}
+
+void x87_record(struct vcpu *v, const struct ir_op *op) {
+  struct fpu *f = &v->fpu;
+  f->instruction = exec_wrap_rip(v, vcpu_rip(v, op));
+  f->instruction_selector = v->s.segment[VMXSIM_CS].selector;
+  if (op->operand[0].kind != IR_MEMORY) return;
+  f->data = operand_address(v, op);
+  f->data_selector = v->s.segment[op->memory.segment].selector;
+}
+
+/* --- MMX ------------------------------------------------------------------------------------------------------------
+ */
+
+void x87_enter_mmx(struct vcpu *v) {
+  v->fpu.top = 0;
+  v->fpu.tags = 0xff;
+}
+
+void x87_write_mmx(struct vcpu *v, unsigned reg, uint64_t value) {
+  v->fpu.st[reg & 7] = (struct x87_register){value, 0xffff};
+}
+
+/* --- exceptions -----------------------------------------------------------------------------------------------------
+ */
+
+struct float80_context x87_full_context(const struct vcpu *v) {
+  return (struct float80_context){(v->fpu.control >> 10) & 3, 64, v->fpu.control & X87_EXCEPTIONS, 0, false};
+}
+
+struct float80_context x87_context(const struct vcpu *v) {
+  static const uint8_t precision[4] = {24, 64, 53, 64};
+  struct float80_context context = x87_full_context(v);
+  context.precision = precision[(v->fpu.control >> 8) & 3];
+  return context;
+}
+
+/* Notes exceptions; the opcode is kept of those that are not masked only (SDM 1, "Fopcode Compatibility Sub-mode"). */
+static bool signal(struct vcpu *v, const struct ir_op *op, unsigned raised) {
+  v->fpu.status = (uint16_t)(v->fpu.status | raised);
+  const unsigned unmasked = raised & ~(unsigned)v->fpu.control & X87_EXCEPTIONS;
+  if (!unmasked) return true;
+  v->fpu.status |= X87_ES | X87_B;
+  v->fpu.opcode = (uint16_t)(op->immediate & 0x7ff);
+  return !(unmasked & FLOAT80_BEFORE);
+}
+
+bool x87_note(struct vcpu *v, const struct ir_op *op, const struct float80_context *context) {
+  const unsigned before = context->raised & ~context->masks & FLOAT80_BEFORE;
+  /* What stops the instruction keeps it from raising what follows a result. */
+  const unsigned raised = before ? context->raised & FLOAT80_BEFORE : context->raised;
+  x87_set_conditions(v, X87_C1, context->rounded_up && !before ? X87_C1 : 0);
+  return signal(v, op, raised);
+}
+
+bool x87_stack_underflow(struct vcpu *v, const struct ir_op *op) {
+  x87_set_conditions(v, X87_C1, 0);
+  return signal(v, op, FLOAT80_INVALID | X87_SF);
+}
+
+bool x87_stack_overflow(struct vcpu *v, const struct ir_op *op) {
+  x87_set_conditions(v, X87_C1, X87_C1);
+  return signal(v, op, FLOAT80_INVALID | X87_SF);
+}
+
+/* --- all of it ------------------------------------------------------------------------------------------------------
+ */
+
+ir_execute *exec_bind_x87(const struct ir_op *op) {
+  ir_execute *handler = x87_bind_arithmetic(op);
+  if (!handler) handler = x87_bind_transfer(op);
+  if (!handler) handler = x87_bind_compare(op);
+  if (!handler) handler = x87_bind_control(op);
+  return handler ? handler : x87_bind_transcendental(op);
+}

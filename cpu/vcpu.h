@@ -1,0 +1,169 @@
+/* One virtual processor: the architectural state and what execution keeps beside it. Private to cpu/ and libvmxsim/.
+ *
+ * Who changes what: cpu/exec the general state; cpu/mmu translations; cpu/events exceptions, interrupts and what is
+ * pending at the next boundary; cpu/apic the local APIC; cpu/timing the cycles of an op.
+ */
+#ifndef VMXSIM_CPU_VCPU_H
+#define VMXSIM_CPU_VCPU_H
+
+#include "decode/decode.h"
+#include "vmxsim/capabilities.h"
+#include "vmxsim/state.h"
+
+struct machine;
+struct mmu;
+struct apic;
+struct block;
+struct cpuid_table;
+
+/* The arithmetic flags, computed when somebody asks: the last operation that set them (cpu/exec/flags.h). */
+enum lazy_kind {
+  LAZY_NONE, /* RFLAGS holds them */
+  LAZY_ADD,  /* result = a + b */
+  LAZY_ADC,  /* result = a + b + 1; without carry in it is LAZY_ADD */
+  LAZY_SUB,  /* result = a - b */
+  LAZY_SBB,  /* result = a - b - 1 */
+  LAZY_LOGIC,
+  LAZY_INC, /* CF is in RFLAGS */
+  LAZY_DEC,
+  LAZY_RESULT, /* ZF, SF, PF follow from result; CF, OF, AF are in RFLAGS */
+  LAZY_SHL,    /* `a` shifted by `b`, which is 1 to 63 */
+  LAZY_SHR,
+  LAZY_SAR,
+};
+
+struct lazy_flags {
+  uint64_t result, a, b; /* zero-extended from `size` */
+  uint8_t kind;
+  uint8_t size; /* 1, 2, 4, 8 bytes */
+};
+
+/* An exception that an op has raised. The op has committed nothing; the run loop delivers it. */
+struct exception {
+  bool pending;
+  uint8_t vector;
+  bool has_error_code;
+  bool is_software; /* INT n, INT3, INTO: delivered with the RIP of the next instruction */
+  bool is_privileged_software; /* INT1 */
+  uint32_t error_code;
+  uint64_t address; /* CR2 of #PF; DR6 bits of #DB */
+};
+
+/* x87, MMX, SSE, AVX. `st` is by physical register; MMX registers are its significands. */
+struct x87_register {
+  uint64_t significand;
+  uint16_t sign_exponent;
+};
+struct fpu {
+  struct x87_register st[8];
+  uint16_t control, status; /* status without TOP */
+  uint8_t top;
+  uint8_t tags; /* abridged: bit n set if physical register n is not empty */
+  uint16_t opcode;
+  uint64_t instruction, data; /* FIP, FDP */
+  uint16_t instruction_selector, data_selector;
+  uint32_t mxcsr;
+  _Alignas(32) uint8_t ymm[16][32];
+};
+
+/* Why the run loop has to look up before the next op. Any bit set makes vcpu_next() return. */
+enum attention {
+  ATTENTION_BOUNDARY = 1 << 0, /* something may be deliverable: interrupt, NMI, SMI, debug trap, end of a shadow */
+  ATTENTION_MODE = 1 << 1,     /* the mode or translations changed: the block's key may be stale */
+  ATTENTION_CODE = 1 << 2,     /* decoded code was written to */
+  ATTENTION_STOP = 1 << 3,     /* the embedder, a breakpoint, the budget */
+};
+
+struct vcpu {
+  struct vmxsim_state s;
+  struct lazy_flags lazy;
+  struct exception exception;
+  uint32_t attention; /* enum attention */
+
+  /* The block under execution. s.rip is that of the block's start while ops run; an op that needs its own uses
+   * vcpu_rip(), one that ends the block sets s.rip. */
+  uint64_t block_rip;
+  const struct ir_op *current; /* the op under execution: kept by vcpu_next() and the run loop */
+  decode_mode mode;            /* from CR0, CR4, EFER, CS, SS, RFLAGS.VM, CPL: vcpu_update_mode() */
+  uint8_t cpl;
+
+  uint64_t cycles;       /* of this vCPU, complete at boundaries */
+  uint64_t extra_cycles; /* TLB misses and the like within the block; added at its end */
+  uint64_t next_event;   /* cycle at which the run loop must stop exactly */
+
+  struct fpu fpu;
+  struct mmu *mmu;
+  struct apic *apic;
+  struct machine *machine;
+  const struct vmxsim_capabilities *capabilities;
+  const struct cpuid_table *cpuid;
+  struct decoder decoder;
+  unsigned index; /* 0 ... n-1 */
+
+  /* Pending at the boundary (cpu/events/boundary.c). */
+  bool nmi_pending, nmi_pending_2, smi_pending, init_pending, sipi_pending, machine_check_pending;
+  uint8_t sipi_vector;
+  bool interrupt_line; /* INTR from the 8259, virtual wire */
+  uint64_t trap_dr6;   /* DR6 bits of debug traps of the instruction that has just completed */
+  uint64_t monitor_address;
+  bool monitor_armed;
+  uint8_t monitor_line[64]; /* what the line held when it was armed */
+
+  /* What the boundary has to remember of the instruction before it (cpu/events/boundary.c). */
+  bool shadow_is_new;   /* it was STI or MOV SS: the shadow that it made lasts one instruction more */
+  bool resume_is_new;   /* it loaded RFLAGS.RF, which it therefore does not clear */
+  bool single_step;     /* RFLAGS.TF when the next instruction begins: that one traps */
+  bool in_repetition;   /* it was a REP string instruction that is not done yet */
+  bool branch_taken;    /* it was a far transfer or the delivery of an event: with near ones, what BTF steps on */
+  bool wait_ignores_if; /* MWAIT, UMWAIT: an interrupt ends the wait though RFLAGS.IF is 0 */
+  bool wait_has_limit;  /* UMWAIT, TPAUSE: wake_cycle comes from IA32_UMWAIT_CONTROL (then CF is set) */
+  uint64_t wake_cycle;  /* the cycle that ends UMWAIT or TPAUSE; UINT64_MAX in all other states */
+
+  /* Acknowledges an interrupt of the 8259 (INTA cycle) and gives its vector. Set by the machine; NULL: none there. */
+  uint8_t (*interrupt_acknowledge)(void *context);
+  void *interrupt_acknowledge_context;
+
+  /* An x87 exception with CR0.NE = 0: signals FERR# (IRQ 13 of a PC). Returns IGNNE#, with which the instruction goes on;
+   * else it waits for an interrupt. NULL: IGNNE# is asserted and nobody listens. */
+  bool (*float_error)(void *context);
+  void *float_error_context;
+};
+
+/* The RIP of an op, and of the one after it (truncation to 16 or 32 bits is done where RIP is written). */
+static inline uint64_t vcpu_rip(const struct vcpu *v, const struct ir_op *op) {
+  return v->block_rip + op->offset;
+}
+static inline uint64_t vcpu_next_rip(const struct vcpu *v, const struct ir_op *op) {
+  return v->block_rip + op->offset + op->length;
+}
+
+/* Goes on to the next op of the block: the last thing a handler does when nothing stands against it. The last op of
+ * every block is one that returns instead. */
+static inline void vcpu_next(struct vcpu *v, const struct ir_op *op) {
+  v->current = ++op; /* so that after a fault it is known whose it was */
+  op->execute(v, op);
+}
+
+/* Recomputes mode and cpl after a change of what they depend on, and sets ATTENTION_MODE if they changed. */
+void vcpu_update_mode(struct vcpu *vcpu);
+
+static inline bool vcpu_in_64_bit_mode(const struct vcpu *v) {
+  return v->mode & DECODE_CODE_64;
+}
+static inline bool vcpu_in_protected_mode(const struct vcpu *v) {
+  return v->mode & DECODE_PROTECTED;
+}
+static inline bool vcpu_in_ia32e_mode(const struct vcpu *v) {
+  return (v->s.efer >> 10) & 1;
+}
+
+/* Raising exceptions: always "return vcpu_raise_...(...)" from a handler, which has committed nothing. cpu/events. */
+void vcpu_raise(struct vcpu *vcpu, unsigned vector);
+void vcpu_raise_with_code(struct vcpu *vcpu, unsigned vector, uint32_t error_code);
+enum vector {
+  VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_BR = 5, VECTOR_UD = 6, VECTOR_NM = 7,
+  VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_NP = 11, VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_MF = 16,
+  VECTOR_AC = 17, VECTOR_MC = 18, VECTOR_XM = 19, VECTOR_VE = 20, VECTOR_CP = 21,
+};
+
+#endif

@@ -1,0 +1,121 @@
+/* Delivering events: exceptions on the way, double fault, shutdown. The ways through IVT and IDT are deliver_real.c and
+ * deliver_gate.c.
+ *
+ * SDM 3A, "Interrupt 8--Double Fault Exception (#DF)".
+ */
+#include "cpu/events/delivery.h"
+#include "cpu/exec/system.h"
+
+enum severity { BENIGN, CONTRIBUTORY, PAGE_FAULT };
+
+static enum severity severity_of(const struct delivery *d) {
+  if (d->kind != EVENT_KIND_EXCEPTION) return BENIGN;
+  switch (d->vector) {
+  case VECTOR_DE:
+  case VECTOR_TS:
+  case VECTOR_NP:
+  case VECTOR_SS:
+  case VECTOR_GP:
+  case VECTOR_CP: return CONTRIBUTORY;
+  case VECTOR_PF:
+  case VECTOR_VE: return PAGE_FAULT;
+  default: return BENIGN;
+  }
+}
+
+static bool makes_double_fault(enum severity first, enum severity second) {
+  return (first == CONTRIBUTORY && second == CONTRIBUTORY) || (first == PAGE_FAULT && second != BENIGN);
+}
+
+/* Faults push RF = 1, so that an instruction breakpoint does not hit again at the instruction that faulted; #DB does
+ * only for general detection, which is a fault but no breakpoint. */
+static bool pushes_resume(const struct exception *e) {
+  return e->vector == VECTOR_DB ? e->address & DR6_BD : e->vector != VECTOR_MC;
+}
+
+static struct delivery delivery_of(const struct vcpu *v, const struct exception *e) {
+  struct delivery d = {.kind = EVENT_KIND_EXCEPTION,
+                       .vector = e->vector,
+                       .has_error_code = e->has_error_code,
+                       .error_code = e->error_code,
+                       .return_rip = v->s.rip,
+                       .resume = pushes_resume(e)};
+  if (!e->is_software && !e->is_privileged_software) return d;
+  d.kind = e->is_software ? EVENT_KIND_SOFTWARE : EVENT_KIND_PRIVILEGED_SOFTWARE;
+  d.return_rip += v->current ? v->current->length : 0;
+  d.resume = false;
+  return d;
+}
+
+/* What an exception leaves in registers before it is delivered. */
+static void note_exception(struct vcpu *v, const struct exception *e) {
+  if (e->vector == VECTOR_PF) v->s.cr2 = e->address;
+  if (e->vector == VECTOR_DB && !e->is_privileged_software && !e->is_software) debug_note(v, e->address);
+}
+
+static void shut_down(struct vcpu *v) {
+  v->s.activity = VMXSIM_SHUTDOWN;
+  v->attention |= ATTENTION_BOUNDARY;
+}
+
+static void delivered(struct vcpu *v, const struct delivery *d) {
+  v->s.activity = VMXSIM_ACTIVE;
+  v->s.blocking_by_sti = v->s.blocking_by_mov_ss = v->shadow_is_new = false;
+  v->wake_cycle = UINT64_MAX;
+  v->single_step = false;
+  v->branch_taken = true;
+  v->attention |= ATTENTION_BOUNDARY | ATTENTION_MODE;
+  if (d->vector == VECTOR_DB && d->kind == EVENT_KIND_EXCEPTION) debug_delivered(v);
+}
+
+/* The event that follows from an exception during the delivery of another; false: shutdown. */
+static bool combine(struct vcpu *v, struct delivery *d) {
+  const struct exception e = v->exception;
+  const struct delivery second = delivery_of(v, &e);
+  v->exception.pending = false;
+  note_exception(v, &e);
+  if (d->kind == EVENT_KIND_EXCEPTION && d->vector == VECTOR_DF && severity_of(&second) != BENIGN) return false;
+  if (!makes_double_fault(severity_of(d), severity_of(&second))) {
+    *d = second;
+    return true;
+  }
+  *d = (struct delivery){.kind = EVENT_KIND_EXCEPTION,
+                         .vector = VECTOR_DF,
+                         .has_error_code = true,
+                         .return_rip = v->s.rip,
+                         .resume = true};
+  return true;
+}
+
+static bool attempt(struct vcpu *v, const struct delivery *d) {
+  return v->s.cr0 & CR0_PE ? deliver_protected(v, d) : deliver_real(v, d);
+}
+
+static void deliver(struct vcpu *v, struct delivery d) {
+  v->exception.pending = false;
+  while (!attempt(v, &d)) {
+    if (!combine(v, &d)) return shut_down(v);
+  }
+  delivered(v, &d);
+}
+
+/* REP string instructions that are interrupted between iterations have RF = 1 pushed: SDM 3B, "Debug Registers". */
+void events_deliver(struct vcpu *v, enum event_kind kind, unsigned vector, bool has_error_code, uint32_t error_code,
+                    uint64_t return_rip) {
+  deliver(v, (struct delivery){.kind = kind,
+                               .vector = (uint8_t)vector,
+                               .has_error_code = has_error_code,
+                               .error_code = error_code,
+                               .return_rip = return_rip,
+                               .resume = kind != EVENT_KIND_SOFTWARE && kind != EVENT_KIND_PRIVILEGED_SOFTWARE &&
+                                         v->in_repetition});
+}
+
+void events_deliver_exception(struct vcpu *v) {
+  const struct exception e = v->exception;
+  v->trap_dr6 &= DR6_BT; /* breakpoints of an instruction that did not complete */
+  note_exception(v, &e);
+  deliver(v, delivery_of(v, &e));
+  v->in_repetition = false;
+  events_rearm(v);
+}

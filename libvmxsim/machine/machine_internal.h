@@ -1,0 +1,73 @@
+/* What a machine is made of. Private to libvmxsim/ and libvmxsim/platform/. */
+#ifndef VMXSIM_LIBVMXSIM_MACHINE_MACHINE_INTERNAL_H
+#define VMXSIM_LIBVMXSIM_MACHINE_MACHINE_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "cpu/mmu/memory.h"
+#include "cpu/timing/timing.h"
+#include "cpu/vcpu.h"
+#include "decode/blocks.h"
+#include "vmxsim/machine.h"
+
+enum { VCPUS_MAX = 64, PORT_RANGES_MAX = 64, TIMERS_MAX = 32, BREAKPOINTS_MAX = 64, OWNED_RAM_MAX = 64 };
+
+struct port_range {
+  uint16_t first, last;
+  vmxsim_port_read *read;
+  vmxsim_port_write *write;
+  void *context;
+};
+
+struct timer {
+  uint64_t cycle;
+  vmxsim_timer *expired;
+  void *context;
+};
+
+/* The embedder's handle on a vCPU: the vCPU and what running it needs. */
+struct vmxsim_vcpu {
+  struct vcpu cpu;
+  struct block_cache *blocks;
+  /* The ops of a single step: the one and the end marker. */
+  struct ir_op single[2];
+  uint64_t instructions;
+};
+
+struct machine {
+  struct vmxsim_allocator allocator;
+  struct vmxsim_capabilities processor;
+  struct physical_memory *memory;
+  struct vmxsim_vcpu *vcpu[VCPUS_MAX];
+  unsigned vcpus;
+  unsigned running; /* index of the vCPU that runs */
+  enum timing_model timing;
+  uint64_t tsc_hz;
+  uint64_t random;
+  struct port_range ports[PORT_RANGES_MAX]; /* later ones cover earlier ones */
+  size_t port_ranges;
+  struct timer timers[TIMERS_MAX];
+  size_t timer_count;
+  uint64_t breakpoint[BREAKPOINTS_MAX];
+  size_t breakpoints;
+  void *owned_ram[OWNED_RAM_MAX];
+  size_t owned_rams;
+  atomic_bool stop;
+  char error[200];
+};
+
+/* The public name of the same thing. */
+struct vmxsim_machine {
+  struct machine machine;
+};
+
+/* fetch.c: the block at s.rip, decoded if need be; NULL with an exception pending, or out of memory. */
+struct block *fetch_block(struct vmxsim_vcpu *vcpu);
+/* The end marker of a block: sets s.rip to what follows and returns. */
+void fetch_end_of_block(struct vcpu *vcpu, const struct ir_op *op);
+
+/* run.c */
+uint64_t machine_next_timer(const struct machine *machine);
+void machine_expire_timers(struct machine *machine, uint64_t now);
+
+#endif

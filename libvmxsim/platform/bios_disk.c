@@ -1,0 +1,149 @@
+/* INT 13H: reading sectors of the disk image, by cylinder, head and sector or by block address. */
+#include "libvmxsim/platform/bios_services.h"
+
+#include <string.h>
+
+#include "cpu/exec/flags.h"
+
+enum { SECTOR = 512, ERROR_COMMAND = 0x01, ERROR_PROTECTED = 0x03, ERROR_SECTOR = 0x04 };
+enum { FLOPPY_MAX = 2949120 };
+
+struct geometry {
+  unsigned cylinders, heads, sectors;
+};
+
+static bool is_floppy(const vmxsim_pc *pc) {
+  return pc->image.size <= FLOPPY_MAX;
+}
+
+/* By the sizes that floppies have; anything smaller is taken as the beginning of the next larger. */
+static struct geometry geometry_of(const vmxsim_pc *pc) {
+  static const struct geometry floppies[] = {{40, 2, 9}, {80, 2, 9}, {80, 2, 15}, {80, 2, 18}, {80, 2, 36}};
+  enum { COUNT = sizeof floppies / sizeof *floppies, MOST_COMMON = 3 };
+  for (unsigned i = 0; i < COUNT; i++) {
+    if (pc->image.size == (size_t)SECTOR * floppies[i].cylinders * floppies[i].heads * floppies[i].sectors) {
+      return floppies[i];
+    }
+  }
+  if (is_floppy(pc)) return floppies[pc->image.size > 1474560 ? COUNT - 1 : MOST_COMMON];
+  const size_t cylinders = pc->image.size / (SECTOR * 16 * 63) + 1;
+  return (struct geometry){cylinders > 1024 ? 1024 : (unsigned)cylinders, 16, 63};
+}
+
+static bool has_drive(const vmxsim_pc *pc, uint8_t drive) {
+  return pc->image.size && drive == (is_floppy(pc) ? 0 : 0x80);
+}
+
+static void finish(vmxsim_pc *pc, struct vcpu *v, uint8_t error) {
+  bios_set_high(v, VMXSIM_RAX, error);
+  bios_return_flag(pc, v, FLAG_CF, error != 0);
+}
+
+/* What the image does not have of its last sectors reads as zero. */
+static void read_sector(vmxsim_pc *pc, uint64_t block, uint64_t address) {
+  uint8_t bytes[SECTOR] = {0};
+  const uint64_t offset = block * SECTOR;
+  if (offset < pc->image.size) {
+    const size_t left = pc->image.size - (size_t)offset;
+    memcpy(bytes, pc->image.bytes + offset, left < SECTOR ? left : SECTOR);
+  }
+  vmxsim_machine_write(pc->machine, address, bytes, SECTOR);
+}
+
+static void read_sectors(vmxsim_pc *pc, uint64_t block, unsigned count, uint64_t address) {
+  for (unsigned i = 0; i < count; i++) read_sector(pc, block + i, address + (uint64_t)i * SECTOR);
+}
+
+static uint8_t read_chs(vmxsim_pc *pc, struct vcpu *v) {
+  const struct geometry geometry = geometry_of(pc);
+  const unsigned sector = bios_low(v, VMXSIM_RCX) & 0x3f;
+  const unsigned cylinder = bios_high(v, VMXSIM_RCX) | (bios_low(v, VMXSIM_RCX) & 0xc0u) << 2;
+  const unsigned head = bios_high(v, VMXSIM_RDX), count = bios_low(v, VMXSIM_RAX);
+  if (!sector || sector > geometry.sectors || head >= geometry.heads || cylinder >= geometry.cylinders) {
+    return ERROR_SECTOR;
+  }
+  const uint64_t block = ((uint64_t)cylinder * geometry.heads + head) * geometry.sectors + sector - 1;
+  const uint64_t blocks = (uint64_t)geometry.cylinders * geometry.heads * geometry.sectors;
+  if (block + count > blocks) return ERROR_SECTOR;
+  read_sectors(pc, block, count, bios_address(v, VMXSIM_ES, bios_word(v, VMXSIM_RBX)));
+  return 0;
+}
+
+/* The packet at DS:SI: size, 0, count (16), offset (16), segment (16), block (64). */
+static uint8_t read_extended(vmxsim_pc *pc, struct vcpu *v) {
+  uint8_t packet[16];
+  vmxsim_machine_read(pc->machine, bios_address(v, VMXSIM_DS, bios_word(v, VMXSIM_RSI)), packet, sizeof packet);
+  const uint64_t block = get_64(packet + 8), blocks = (pc->image.size + SECTOR - 1) / SECTOR;
+  const unsigned count = get_16(packet + 2);
+  if (packet[0] < sizeof packet) return ERROR_COMMAND;
+  if (block >= blocks || count > blocks - block) return ERROR_SECTOR;
+  read_sectors(pc, block, count, ((uint64_t)get_16(packet + 6) << 4) + get_16(packet + 4));
+  return 0;
+}
+
+static uint8_t get_parameters(vmxsim_pc *pc, struct vcpu *v) {
+  const struct geometry geometry = geometry_of(pc);
+  const unsigned last = geometry.cylinders - 1;
+  bios_set_word(v, VMXSIM_RCX, (uint16_t)((last & 0xff) << 8 | (last >> 8 & 3) << 6 | geometry.sectors));
+  bios_set_word(v, VMXSIM_RDX, (uint16_t)((geometry.heads - 1) << 8 | 1));
+  bios_set_low(v, VMXSIM_RBX, is_floppy(pc) ? 4 : 0);
+  bios_set_low(v, VMXSIM_RAX, 0);
+  return 0;
+}
+
+static uint8_t get_extended_parameters(vmxsim_pc *pc, struct vcpu *v) {
+  const struct geometry geometry = geometry_of(pc);
+  uint8_t result[26] = {0};
+  put_16(result, sizeof result);
+  put_32(result + 4, geometry.cylinders);
+  put_32(result + 8, geometry.heads);
+  put_32(result + 12, geometry.sectors);
+  put_64(result + 16, (pc->image.size + SECTOR - 1) / SECTOR);
+  put_16(result + 24, SECTOR);
+  vmxsim_machine_write(pc->machine, bios_address(v, VMXSIM_DS, bios_word(v, VMXSIM_RSI)), result, sizeof result);
+  return 0;
+}
+
+static uint8_t check_extensions(struct vcpu *v) {
+  if (bios_word(v, VMXSIM_RBX) != 0x55aa) return ERROR_COMMAND;
+  bios_set_word(v, VMXSIM_RBX, 0xaa55);
+  bios_set_word(v, VMXSIM_RCX, 1); /* packet access */
+  return 0;
+}
+
+/* AH is an answer here and not an error. */
+static void get_type(vmxsim_pc *pc, struct vcpu *v) {
+  bios_set_high(v, VMXSIM_RAX, is_floppy(pc) ? 1 : 3);
+  if (!is_floppy(pc)) {
+    bios_set_word(v, VMXSIM_RCX, (uint16_t)(pc->image.size / SECTOR >> 16));
+    bios_set_word(v, VMXSIM_RDX, (uint16_t)(pc->image.size / SECTOR));
+  }
+  bios_return_flag(pc, v, FLAG_CF, false);
+}
+
+void bios_disk(vmxsim_pc *pc, struct vcpu *v) {
+  const uint8_t function = bios_high(v, VMXSIM_RAX);
+  if (!has_drive(pc, bios_low(v, VMXSIM_RDX))) {
+    finish(pc, v, ERROR_COMMAND);
+    return;
+  }
+  switch (function) {
+  case 0x00:
+  case 0x01:
+  case 0x04:
+  case 0x0c:
+  case 0x0d:
+  case 0x47: finish(pc, v, 0); break; /* reset, status, verify, seek */
+  case 0x02: finish(pc, v, read_chs(pc, v)); break;
+  case 0x03:
+  case 0x05:
+  case 0x43: finish(pc, v, ERROR_PROTECTED); break;
+  case 0x08: finish(pc, v, get_parameters(pc, v)); break;
+  case 0x15: get_type(pc, v); break;
+  case 0x41: finish(pc, v, check_extensions(v)); break;
+  case 0x42: finish(pc, v, read_extended(pc, v)); break;
+  case 0x48: finish(pc, v, get_extended_parameters(pc, v)); break;
+  default: finish(pc, v, ERROR_COMMAND); break;
+  }
+  if (function == 0x41 && bios_word(v, VMXSIM_RBX) == 0xaa55) bios_set_high(v, VMXSIM_RAX, 0x30); /* EDD 3.0 */
+}

@@ -1,0 +1,191 @@
+/* The services of the BIOS but for the disk: screen (as a stream of bytes), memory sizes, A20, keyboard, clock. */
+#include "libvmxsim/platform/bios_services.h"
+
+#include "cpu/exec/flags.h"
+
+enum { TICKS = 0x46c, TICKS_A_DAY = 0x1800b0 };
+
+/* --- INT 10H --- */
+
+static void put_character(vmxsim_pc *pc, uint8_t byte) {
+  if (pc->options.screen) pc->options.screen(pc->options.output_context, byte);
+}
+
+static void write_string(vmxsim_pc *pc, struct vcpu *v) {
+  const uint64_t string = bios_address(v, VMXSIM_ES, bios_word(v, VMXSIM_RBP));
+  const unsigned stride = bios_low(v, VMXSIM_RAX) & 2 ? 2 : 1; /* with attributes between */
+  const unsigned count = bios_word(v, VMXSIM_RCX);
+  for (unsigned i = 0; i < count; i++) {
+    uint8_t byte;
+    vmxsim_machine_read(pc->machine, string + (uint64_t)i * stride, &byte, 1);
+    put_character(pc, byte);
+  }
+}
+
+void bios_video(vmxsim_pc *pc, struct vcpu *v) {
+  switch (bios_high(v, VMXSIM_RAX)) {
+  case 0x03: /* cursor: always at the top */
+    bios_set_word(v, VMXSIM_RCX, 0x0607);
+    bios_set_word(v, VMXSIM_RDX, 0);
+    break;
+  case 0x09:
+  case 0x0a:
+    for (unsigned i = bios_word(v, VMXSIM_RCX); i; i--) put_character(pc, bios_low(v, VMXSIM_RAX));
+    break;
+  case 0x0e: put_character(pc, bios_low(v, VMXSIM_RAX)); break;
+  case 0x0f: /* 80 columns, mode 3, page 0 */
+    bios_set_word(v, VMXSIM_RAX, 80 << 8 | 3);
+    bios_set_high(v, VMXSIM_RBX, 0);
+    break;
+  case 0x13: write_string(pc, v); break;
+  default: break;
+  }
+}
+
+/* --- INT 11H, 12H --- */
+
+void bios_equipment(struct vcpu *v) {
+  bios_set_word(v, VMXSIM_RAX, BIOS_EQUIPMENT_WORD);
+}
+
+void bios_memory(struct vcpu *v) {
+  bios_set_word(v, VMXSIM_RAX, BIOS_BASE_MEMORY_KIB);
+}
+
+/* --- INT 15H --- */
+
+#define SMAP UINT32_C(0x534d4150)
+
+static bool memory_map(vmxsim_pc *pc, struct vcpu *v) {
+  struct bios_range ranges[BIOS_RANGES];
+  const unsigned count = bios_memory_map(pc, ranges);
+  const uint32_t index = (uint32_t)v->s.gpr[VMXSIM_RBX];
+  if ((uint32_t)v->s.gpr[VMXSIM_RDX] != SMAP || index >= count || (uint32_t)v->s.gpr[VMXSIM_RCX] < 20) return false;
+  uint8_t entry[20];
+  put_64(entry, ranges[index].address);
+  put_64(entry + 8, ranges[index].size);
+  put_32(entry + 16, ranges[index].type);
+  vmxsim_machine_write(pc->machine, bios_address(v, VMXSIM_ES, bios_word(v, VMXSIM_RDI)), entry, sizeof entry);
+  bios_set_dword(v, VMXSIM_RAX, SMAP);
+  bios_set_dword(v, VMXSIM_RBX, index + 1 < count ? index + 1 : 0);
+  bios_set_dword(v, VMXSIM_RCX, sizeof entry);
+  return true;
+}
+
+/* KiB from 1 to 16 MiB, and 64 KiB from there on. */
+static void memory_sizes(vmxsim_pc *pc, struct vcpu *v) {
+  const uint64_t below = (pc->low_memory_end < 16 * MIB ? pc->low_memory_end : 16 * MIB) - MIB;
+  const uint64_t above = pc->low_memory_end > 16 * MIB ? pc->low_memory_end - 16 * MIB : 0;
+  bios_set_word(v, VMXSIM_RAX, (uint16_t)(below / 1024));
+  bios_set_word(v, VMXSIM_RCX, (uint16_t)(below / 1024));
+  bios_set_word(v, VMXSIM_RBX, (uint16_t)(above >> 16));
+  bios_set_word(v, VMXSIM_RDX, (uint16_t)(above >> 16));
+}
+
+/* A20: switching it on and off succeeds, it is on, and both ways exist. */
+static bool a20(struct vcpu *v) {
+  switch (bios_low(v, VMXSIM_RAX)) {
+  case 0:
+  case 1: bios_set_high(v, VMXSIM_RAX, 0); return true;
+  case 2: bios_set_word(v, VMXSIM_RAX, 1); return true;
+  case 3:
+    bios_set_high(v, VMXSIM_RAX, 0);
+    bios_set_word(v, VMXSIM_RBX, 3);
+    return true;
+  default: return false;
+  }
+}
+
+/* Extended memory in KiB, as far as 16 bits go. */
+static void extended_memory(vmxsim_pc *pc, struct vcpu *v) {
+  const uint64_t kib = (pc->low_memory_end - MIB) / 1024;
+  bios_set_word(v, VMXSIM_RAX, kib > 0xffff ? 0xffff : (uint16_t)kib);
+}
+
+static bool system_service(vmxsim_pc *pc, struct vcpu *v) {
+  const uint16_t function = bios_word(v, VMXSIM_RAX);
+  if (function == 0xe820) return memory_map(pc, v);
+  if (function == 0xe801) return memory_sizes(pc, v), true;
+  switch (function >> 8) {
+  case 0x24: return a20(v);
+  case 0x86: return true; /* a wait, of no length */
+  case 0x88: return extended_memory(pc, v), true;
+  default: return false;
+  }
+}
+
+void bios_system(vmxsim_pc *pc, struct vcpu *v) {
+  const bool done = system_service(pc, v);
+  if (!done) bios_set_high(v, VMXSIM_RAX, 0x86);
+  bios_return_flag(pc, v, FLAG_CF, !done);
+}
+
+/* --- INT 16H --- */
+
+/* ASCII alone: the scan code is that of Enter, or 0. */
+static uint16_t key_at_front(const struct keyboard *keyboard) {
+  const uint8_t ascii = keyboard->keys[keyboard->key_first];
+  return (uint16_t)((ascii == '\r' ? 0x1c00 : 0) | ascii);
+}
+
+static void drop_key(struct keyboard *keyboard) {
+  keyboard->key_first = (keyboard->key_first + 1) % sizeof keyboard->keys;
+  keyboard->key_count--;
+}
+
+/* CF tells the stub whether to wait and ask again. */
+void bios_keyboard(vmxsim_pc *pc, struct vcpu *v) {
+  struct keyboard *keyboard = &pc->keyboard;
+  const uint8_t function = bios_high(v, VMXSIM_RAX) & 0x0f;
+  const bool has_key = keyboard->key_count != 0;
+  const bool waits = function == 0 && !has_key;
+  if (function == 0 && has_key) {
+    bios_set_word(v, VMXSIM_RAX, key_at_front(keyboard));
+    drop_key(keyboard);
+  } else if (function == 1) {
+    if (has_key) bios_set_word(v, VMXSIM_RAX, key_at_front(keyboard));
+    bios_return_flag(pc, v, FLAG_ZF, !has_key);
+  } else if (function == 2) {
+    bios_set_low(v, VMXSIM_RAX, 0); /* no shift key is down */
+  }
+  flags_write_arithmetic(v, (flags_read(v) & ~(uint64_t)FLAG_CF) | (waits ? FLAG_CF : 0));
+}
+
+/* --- the clock: INT 1AH, IRQ 0 --- */
+
+static uint32_t read_ticks(vmxsim_pc *pc) {
+  uint8_t bytes[4];
+  vmxsim_machine_read(pc->machine, TICKS, bytes, sizeof bytes);
+  return get_32(bytes);
+}
+
+void bios_tick(vmxsim_pc *pc) {
+  uint8_t bytes[5];
+  const uint32_t ticks = read_ticks(pc) + 1;
+  const bool midnight = ticks >= TICKS_A_DAY;
+  put_32(bytes, midnight ? 0 : ticks);
+  bytes[4] = 1;
+  vmxsim_machine_write(pc->machine, TICKS, bytes, midnight ? 5 : 4);
+}
+
+void bios_time(vmxsim_pc *pc, struct vcpu *v) {
+  const uint32_t ticks = read_ticks(pc);
+  switch (bios_high(v, VMXSIM_RAX)) {
+  case 0x00:
+    bios_set_word(v, VMXSIM_RCX, (uint16_t)(ticks >> 16));
+    bios_set_word(v, VMXSIM_RDX, (uint16_t)ticks);
+    bios_set_low(v, VMXSIM_RAX, 0);
+    break;
+  case 0x02:
+    bios_set_word(v, VMXSIM_RCX, (uint16_t)(rtc_read(pc, 4) << 8 | rtc_read(pc, 2)));
+    bios_set_word(v, VMXSIM_RDX, (uint16_t)(rtc_read(pc, 0) << 8));
+    bios_return_flag(pc, v, FLAG_CF, false);
+    break;
+  case 0x04:
+    bios_set_word(v, VMXSIM_RCX, (uint16_t)(rtc_read(pc, 0x32) << 8 | rtc_read(pc, 9)));
+    bios_set_word(v, VMXSIM_RDX, (uint16_t)(rtc_read(pc, 8) << 8 | rtc_read(pc, 7)));
+    bios_return_flag(pc, v, FLAG_CF, false);
+    break;
+  default: bios_return_flag(pc, v, FLAG_CF, true); break;
+  }
+}

@@ -1,0 +1,54 @@
+/* The bus between local APICs, I/O APIC and MSIs: finds who is meant, and hands messages over with the cycle they were
+ * sent at. */
+#include "libvmxsim/platform/platform.h"
+
+enum { SHORTHAND_NONE, SHORTHAND_SELF, SHORTHAND_ALL, SHORTHAND_ALL_BUT_SELF };
+
+static bool is_meant(const struct machine *machine, const struct apic_message *message, unsigned index) {
+  switch (message->shorthand) {
+  case SHORTHAND_SELF: return index == message->source;
+  case SHORTHAND_ALL: return true;
+  case SHORTHAND_ALL_BUT_SELF: return index != message->source;
+  default: return apic_is_destination(machine->vcpu[index]->cpu.apic, message->destination, message->logical);
+  }
+}
+
+/* Of those that are meant, the one with the lowest processor priority; of equals, the first. */
+static unsigned arbitrate(const struct machine *machine, const struct apic_message *message) {
+  unsigned best = machine->vcpus;
+  for (unsigned i = 0; i < machine->vcpus; i++) {
+    const struct apic *apic = machine->vcpu[i]->cpu.apic;
+    if (!is_meant(machine, message, i) || !apic_takes_interrupts(apic)) continue;
+    if (best == machine->vcpus ||
+        apic_processor_priority(apic) < apic_processor_priority(machine->vcpu[best]->cpu.apic)) {
+      best = i;
+    }
+  }
+  return best;
+}
+
+/* Messages to oneself take effect at once; to others when their clock gets to where the sender's is. */
+static void hand_over(struct machine *machine, const struct apic_message *message, unsigned index) {
+  const uint64_t cycle = machine->vcpu[machine->running]->cpu.cycles;
+  apic_receive(machine->vcpu[index]->cpu.apic, message, cycle);
+}
+
+unsigned bus_deliver(struct machine *machine, const struct apic_message *message) {
+  unsigned taken = 0;
+  if (message->delivery == APIC_LOWEST && message->shorthand == SHORTHAND_NONE) {
+    const unsigned one = arbitrate(machine, message);
+    if (one == machine->vcpus) return 0;
+    hand_over(machine, message, one);
+    return 1;
+  }
+  for (unsigned i = 0; i < machine->vcpus; i++) {
+    if (!is_meant(machine, message, i)) continue;
+    hand_over(machine, message, i);
+    taken++;
+  }
+  return taken;
+}
+
+void apic_bus_send(struct machine *machine, const struct apic_message *message) {
+  bus_deliver(machine, message);
+}

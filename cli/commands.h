@@ -10,5 +10,6 @@ extern const struct command command_fields;
 extern const struct command command_cpu;
 extern const struct command command_test;
 extern const struct command command_rules;
+extern const struct command command_run;
 
 #endif

@@ -8,7 +8,7 @@
 #include "vmxsim/vmxsim.h"
 
 static const struct command *const commands[] = {
-    &command_check, &command_explain, &command_fields, &command_cpu, &command_test, &command_rules,
+    &command_check, &command_explain, &command_fields, &command_cpu, &command_test, &command_rules, &command_run,
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };

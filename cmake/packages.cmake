@@ -15,7 +15,6 @@ if(NOT YAML_FOUND)
   vmxsim_missing("libyaml" libyaml-dev)
 endif()
 
-# The decoder and the assembler will link it; nothing does yet.
 find_package(Zydis CONFIG QUIET)
 if(NOT Zydis_FOUND)
   vmxsim_missing("Zydis" libzydis-dev)

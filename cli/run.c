@@ -1,0 +1,221 @@
+/* vmxsim run: boots an image on a PC around the processor. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "vmxsim/platform.h"
+
+/* Exit statuses of their own, above what the exit port's values are likely to be: docs/vmxsim.1. */
+enum { EXIT_TRIPLE_FAULT = 124, EXIT_BUDGET = 125, EXIT_IDLE = 126, EXIT_INTERRUPTED = 130 };
+
+struct run_options {
+  struct common_options common;
+  const char *append, *initrd, *smp, *memory, *cpu, *max_cycles;
+  unsigned timing;
+  bool qemu_exit;
+};
+
+static const struct option options[] = {
+    {0, "append", OPTION_TEXT, "ARGUMENTS", offsetof(struct run_options, append), "command line of the image"},
+    {0, "initrd", OPTION_TEXT, "FILE", offsetof(struct run_options, initrd), "a Multiboot module"},
+    {0, "smp", OPTION_TEXT, "N", offsetof(struct run_options, smp), "processors, 1 to 64"},
+    {0, "memory", OPTION_TEXT, "M", offsetof(struct run_options, memory), "RAM: 128M (the default), 3G ..."},
+    {0, "cpu", OPTION_TEXT, "SPEC", offsetof(struct run_options, cpu),
+     "the processor: NAME,+feature,-feature,phys-bits=N"},
+    {0, "timing", OPTION_CHOICE, "fixed|latency|memory", offsetof(struct run_options, timing), "what a cycle is"},
+    {0, "max-cycles", OPTION_TEXT, "N", offsetof(struct run_options, max_cycles), "stop after N cycles"},
+    {0, "qemu-exit", OPTION_FLAG, NULL, offsetof(struct run_options, qemu_exit),
+     "exit with 2v+1 for a value v written to port F4H, as QEMU does"},
+    OPTION_COLOR,
+    OPTION_END,
+};
+
+/* The machine that a Ctrl-C stops: a signal handler can be told in no other way. */
+static vmxsim_machine *volatile interruptible;
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal_number) {
+  (void)signal_number;
+  interrupted = 1;
+  if (interruptible) vmxsim_machine_stop(interruptible);
+}
+
+static void put_byte(void *context, uint8_t byte) {
+  (void)context;
+  putchar(byte);
+  if (byte == '\n') fflush(stdout);
+}
+
+/* "512", "512M", "3G": MiB without a letter. */
+static bool parse_memory(const char *text, uint64_t *bytes) {
+  size_t length = strlen(text);
+  uint64_t unit = 1 << 20;
+  if (length && (text[length - 1] | 32) == 'g') unit <<= 10;
+  if (length && ((text[length - 1] | 32) == 'g' || (text[length - 1] | 32) == 'm')) length--;
+  if (!parse_number(text, length, bytes) || *bytes > (UINT64_C(1) << 40) / unit) return false;
+  *bytes *= unit;
+  return true;
+}
+
+struct image {
+  const char *name;
+  char *text;
+  size_t length;
+};
+
+struct setup {
+  struct vmxsim_capabilities processor;
+  struct vmxsim_machine_options machine;
+  struct vmxsim_pc_options pc;
+  uint64_t max_cycles;
+};
+
+static bool prepare(const struct run_options *given, struct setup *setup) {
+  uint64_t number;
+  setup->machine = (struct vmxsim_machine_options){.size = sizeof setup->machine, .timing = given->timing};
+  setup->pc =
+      (struct vmxsim_pc_options){.size = sizeof setup->pc, .serial = put_byte, .debug = put_byte, .screen = put_byte};
+  if (given->cpu) {
+    if (!read_processor(given->cpu, &setup->processor)) return false;
+    setup->machine.processor = &setup->processor;
+  }
+  if (given->smp) {
+    if (!parse_number(given->smp, strlen(given->smp), &number) || number < 1 || number > 64) {
+      complain("--smp %s: expected 1 to 64", given->smp);
+      return false;
+    }
+    setup->machine.vcpus = (unsigned)number;
+  }
+  if (given->memory && !parse_memory(given->memory, &setup->pc.memory)) {
+    complain("--memory %s: expected a size, as 512M or 3G", given->memory);
+    return false;
+  }
+  if (given->max_cycles && !parse_number(given->max_cycles, strlen(given->max_cycles), &setup->max_cycles)) {
+    complain("--max-cycles %s: expected a number", given->max_cycles);
+    return false;
+  }
+  return true;
+}
+
+static vmxsim_status load(vmxsim_pc *pc, const struct image *image, const struct vmxsim_pc_boot *boot) {
+  switch (vmxsim_pc_detect(image->text, image->length)) {
+  case VMXSIM_PC_MULTIBOOT: return vmxsim_pc_load_multiboot(pc, image->text, image->length, boot);
+  case VMXSIM_PC_ELF: return vmxsim_pc_load_elf(pc, image->text, image->length, boot);
+  case VMXSIM_PC_DISK:
+  case VMXSIM_PC_UNKNOWN: break;
+  }
+  return vmxsim_pc_load_disk(pc, image->text, image->length);
+}
+
+static void print_registers(vmxsim_machine *machine, unsigned vcpu) {
+  static const char *const names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                      "r8 ", "r9 ", "r10", "r11", "r12", "r13", "r14", "r15"};
+  struct vmxsim_state state;
+  vmxsim_vcpu_get_state(vmxsim_machine_vcpu(machine, vcpu), &state);
+  fprintf(stderr, "processor %u at %04x:%016llx, rflags %llx\n", vcpu, state.segment[VMXSIM_CS].selector,
+          (unsigned long long)state.rip, (unsigned long long)state.rflags);
+  for (unsigned i = 0; i < 16; i++) {
+    fprintf(stderr, "%s %016llx%s", names[i], (unsigned long long)state.gpr[i], i % 4 == 3 ? "\n" : "  ");
+  }
+  fprintf(stderr, "cr0 %llx  cr2 %llx  cr3 %llx  cr4 %llx  efer %llx\n", (unsigned long long)state.cr0,
+          (unsigned long long)state.cr2, (unsigned long long)state.cr3, (unsigned long long)state.cr4,
+          (unsigned long long)state.efer);
+}
+
+static int report_end(vmxsim_machine *machine, const vmxsim_pc *pc, const struct run_options *given,
+                      const struct vmxsim_run_result *result) {
+  uint32_t value;
+  fflush(stdout);
+  if (vmxsim_pc_exited(pc, &value)) return (int)((given->qemu_exit ? 2 * value + 1 : value) & 0xff);
+  if (vmxsim_pc_powered_off(pc)) return EXIT_GOOD;
+  switch (result->reason) {
+  case VMXSIM_STOP_SHUTDOWN:
+    complain("triple fault: processor %u shut down", result->vcpu);
+    print_registers(machine, result->vcpu);
+    return EXIT_TRIPLE_FAULT;
+  case VMXSIM_STOP_BUDGET: complain("%llu cycles are used up", (unsigned long long)result->cycles); break;
+  case VMXSIM_STOP_IDLE:
+    complain("no progress: every processor waits, and nothing will wake it");
+    print_registers(machine, result->vcpu);
+    return EXIT_IDLE;
+  case VMXSIM_STOP_REQUEST:
+  case VMXSIM_STOP_BREAKPOINT:
+  case VMXSIM_STOP_STEP: complain("interrupted"); break;
+  }
+  print_registers(machine, result->vcpu);
+  return interrupted ? EXIT_INTERRUPTED : EXIT_BUDGET;
+}
+
+static int boot(const struct run_options *given, const struct setup *setup, const struct image *image,
+                const struct vmxsim_pc_boot *how) {
+  vmxsim_machine *machine = NULL;
+  vmxsim_pc *pc = NULL;
+  struct vmxsim_run_result result;
+  int status = EXIT_UNUSABLE;
+  vmxsim_status error = vmxsim_machine_create(&setup->machine, &machine);
+  if (!error) error = vmxsim_pc_create(machine, &setup->pc, &pc);
+  if (!error) error = load(pc, image, how);
+  if (error) {
+    complain("%s: %s", image->name, pc && *vmxsim_pc_error(pc) ? vmxsim_pc_error(pc) : vmxsim_status_text(error));
+  } else {
+    interruptible = machine;
+    signal(SIGINT, interrupt);
+    vmxsim_machine_run(machine, setup->max_cycles, &result);
+    signal(SIGINT, SIG_DFL);
+    interruptible = NULL;
+    status = report_end(machine, pc, given, &result);
+  }
+  vmxsim_machine_destroy(machine);
+  vmxsim_pc_destroy(pc);
+  return status;
+}
+
+static bool read_image(struct image *image, const char *path) {
+  image->name = file_title(path);
+  return read_file(path, &image->text, &image->length);
+}
+
+/* Multiboot's command line is the image's name and the arguments. */
+static char *command_line(const char *image, const char *append) {
+  const size_t size = strlen(image) + (append ? strlen(append) + 1 : 0) + 1;
+  char *line = allocate(size, 1);
+  snprintf(line, size, append ? "%s %s" : "%s", image, append);
+  return line;
+}
+
+static int run(int count, char **arguments) {
+  struct run_options given = {.qemu_exit = false};
+  struct setup setup = {.max_cycles = 0};
+  struct image image = {.name = ""}, module = {.name = ""};
+  const enum parse_result parsed = options_parse(&command_run, &count, arguments, &given);
+  if (parsed != PARSE_RUN) return parsed == PARSE_HELP ? EXIT_GOOD : EXIT_UNUSABLE;
+  if (count != 1) {
+    complain("expected one image (vmxsim run --help)");
+    return EXIT_UNUSABLE;
+  }
+  int status = EXIT_UNUSABLE;
+  if (prepare(&given, &setup) && read_image(&image, arguments[0]) &&
+      (!given.initrd || read_image(&module, given.initrd))) {
+    char *line = command_line(arguments[0], given.append);
+    const struct vmxsim_pc_boot how = {sizeof how, line, module.text, module.length, given.initrd};
+    status = boot(&given, &setup, &image, &how);
+    free(line);
+  }
+  free(module.text);
+  free(image.text);
+  return status;
+}
+
+const struct command command_run = {
+    "run",
+    "IMAGE",
+    "boots an image: Multiboot, ELF, boot sector or disk",
+    "The serial port, the debug console (E9H) and INT 10H print to standard output. Exit status: what the guest "
+    "writes\n"
+    "to port F4H; 0 for power-off; 124 triple fault, 125 cycles used up, 126 no progress, 130 Ctrl-C; 2 unusable.\n",
+    options,
+    run,
+};

@@ -1,0 +1,177 @@
+/* A machine by its public face: code in real mode and in 64-bit mode, ports, stops, determinism. */
+#include "tests/cmocka_main.h"
+
+#include <string.h>
+
+#include "vmxsim/machine.h"
+
+enum { RAM_BYTES = 1 << 20, CODE = 0x1000 };
+
+static vmxsim_machine *create(unsigned vcpus) {
+  vmxsim_machine *machine = NULL;
+  const struct vmxsim_machine_options options = {.size = sizeof options, .vcpus = vcpus};
+  assert_int_equal(vmxsim_machine_create(&options, &machine), VMXSIM_OK);
+  assert_int_equal(vmxsim_machine_map(machine, 0, RAM_BYTES, VMXSIM_RAM, NULL), VMXSIM_OK);
+  return machine;
+}
+
+static vmxsim_vcpu *load(vmxsim_machine *machine, const uint8_t *code, size_t size) {
+  struct vmxsim_state state;
+  vmxsim_vcpu *vcpu = vmxsim_machine_vcpu(machine, 0);
+  assert_int_equal(vmxsim_machine_write(machine, CODE, code, size), VMXSIM_OK);
+  vmxsim_vcpu_get_state(vcpu, &state);
+  state.segment[VMXSIM_CS].selector = 0;
+  state.segment[VMXSIM_CS].base = 0;
+  state.rip = CODE;
+  state.gpr[VMXSIM_RSP] = 0x8000;
+  assert_int_equal(vmxsim_vcpu_set_state(vcpu, &state), VMXSIM_OK);
+  return vcpu;
+}
+
+/* mov cx,1000; L: add ax,cx; dec cx; jnz L; hlt */
+static const uint8_t sum[] = {0xb9, 0xe8, 0x03, 0x01, 0xc8, 0x49, 0x75, 0xfb, 0xf4};
+
+static void a_loop_runs_to_its_halt(void **test) {
+  (void)test;
+  vmxsim_machine *machine = create(1);
+  vmxsim_vcpu *vcpu = load(machine, sum, sizeof sum);
+  struct vmxsim_run_result result;
+  struct vmxsim_state state;
+  assert_int_equal(vmxsim_machine_run(machine, 0, &result), VMXSIM_OK);
+  vmxsim_vcpu_get_state(vcpu, &state);
+  assert_int_equal(result.reason, VMXSIM_STOP_IDLE);
+  assert_int_equal(state.gpr[VMXSIM_RAX] & 0xffff, 1000 * 1001 / 2 & 0xffff);
+  assert_int_equal(state.activity, VMXSIM_HLT);
+  assert_int_equal(result.instructions, 1 + 3 * 1000 + 1);
+  vmxsim_machine_destroy(machine);
+}
+
+static void single_steps_are_the_same_run(void **test) {
+  (void)test;
+  vmxsim_machine *machine = create(1), *stepped = create(1);
+  vmxsim_vcpu *whole = load(machine, sum, sizeof sum), *vcpu = load(stepped, sum, sizeof sum);
+  struct vmxsim_run_result result;
+  struct vmxsim_state a, b;
+  vmxsim_machine_run(machine, 0, &result);
+  for (uint64_t i = 0; i < result.instructions; i++) {
+    struct vmxsim_run_result step;
+    assert_int_equal(vmxsim_vcpu_step(vcpu, &step), VMXSIM_OK);
+    assert_int_equal(step.instructions, 1);
+  }
+  vmxsim_vcpu_get_state(whole, &a);
+  vmxsim_vcpu_get_state(vcpu, &b);
+  assert_memory_equal(&a, &b, sizeof a);
+  assert_int_equal(vmxsim_vcpu_cycles(whole), vmxsim_vcpu_cycles(vcpu));
+  vmxsim_machine_destroy(machine);
+  vmxsim_machine_destroy(stepped);
+}
+
+static void a_budget_stops_it(void **test) {
+  (void)test;
+  static const uint8_t forever[] = {0xeb, 0xfe};
+  vmxsim_machine *machine = create(1);
+  struct vmxsim_run_result result;
+  load(machine, forever, sizeof forever);
+  vmxsim_machine_run(machine, 12345, &result);
+  assert_int_equal(result.reason, VMXSIM_STOP_BUDGET);
+  assert_int_equal(result.cycles, 12345);
+  vmxsim_machine_destroy(machine);
+}
+
+static void a_breakpoint_stops_before_its_instruction(void **test) {
+  (void)test;
+  vmxsim_machine *machine = create(1);
+  struct vmxsim_run_result result;
+  load(machine, sum, sizeof sum);
+  assert_int_equal(vmxsim_machine_set_breakpoint(machine, CODE + 8, true), VMXSIM_OK);
+  vmxsim_machine_run(machine, 0, &result);
+  assert_int_equal(result.reason, VMXSIM_STOP_BREAKPOINT);
+  assert_int_equal(result.rip, CODE + 8);
+  vmxsim_machine_destroy(machine);
+}
+
+static uint8_t written[8];
+static size_t writes;
+
+static void take_byte(void *context, uint16_t port, unsigned size, uint32_t value) {
+  (void)context;
+  assert_int_equal(port, 0xe9);
+  assert_int_equal(size, 1);
+  if (writes < sizeof written) written[writes++] = (uint8_t)value;
+}
+
+static void ports_reach_the_embedder(void **test) {
+  (void)test;
+  /* mov al,'o'; out 0e9h,al; mov al,'k'; out 0e9h,al; hlt */
+  static const uint8_t code[] = {0xb0, 'o', 0xe6, 0xe9, 0xb0, 'k', 0xe6, 0xe9, 0xf4};
+  vmxsim_machine *machine = create(1);
+  struct vmxsim_run_result result;
+  writes = 0;
+  assert_int_equal(vmxsim_machine_map_ports(machine, 0xe9, 0xe9, NULL, take_byte, NULL), VMXSIM_OK);
+  load(machine, code, sizeof code);
+  vmxsim_machine_run(machine, 0, &result);
+  assert_int_equal(writes, 2);
+  assert_memory_equal(written, "ok", 2);
+  vmxsim_machine_destroy(machine);
+}
+
+static void an_exception_goes_through_the_ivt(void **test) {
+  (void)test;
+  /* ud2 at CODE; the handler at 2000h: mov bx,1234h; hlt */
+  static const uint8_t code[] = {0x0f, 0x0b}, handler[] = {0xbb, 0x34, 0x12, 0xf4};
+  static const uint8_t vector[] = {0x00, 0x20, 0x00, 0x00};
+  vmxsim_machine *machine = create(1);
+  struct vmxsim_run_result result;
+  struct vmxsim_state state;
+  vmxsim_vcpu *vcpu = load(machine, code, sizeof code);
+  vmxsim_machine_write(machine, 0x2000, handler, sizeof handler);
+  vmxsim_machine_write(machine, 6 * 4, vector, sizeof vector);
+  vmxsim_machine_run(machine, 0, &result);
+  vmxsim_vcpu_get_state(vcpu, &state);
+  assert_int_equal(state.gpr[VMXSIM_RBX] & 0xffff, 0x1234);
+  uint16_t pushed;
+  vmxsim_machine_read(machine, 0x8000 - 6, &pushed, sizeof pushed);
+  assert_int_equal(pushed, CODE);
+  vmxsim_machine_destroy(machine);
+}
+
+static void a_write_to_code_is_seen_at_once(void **test) {
+  (void)test;
+  /* mov byte [cs:L+1],77h; L: mov al,11h; hlt */
+  static const uint8_t code[] = {0x2e, 0xc6, 0x06, 0x07, 0x10, 0x77, 0xb0, 0x11, 0xf4};
+  vmxsim_machine *machine = create(1);
+  struct vmxsim_run_result result;
+  struct vmxsim_state state;
+  vmxsim_vcpu *vcpu = load(machine, code, sizeof code);
+  vmxsim_machine_run(machine, 0, &result);
+  vmxsim_vcpu_get_state(vcpu, &state);
+  assert_int_equal(state.gpr[VMXSIM_RAX] & 0xff, 0x77);
+  vmxsim_machine_destroy(machine);
+}
+
+static void wrong_arguments_are_refused(void **test) {
+  (void)test;
+  vmxsim_machine *machine = create(1);
+  const struct vmxsim_machine_options wrong = {.size = 1};
+  vmxsim_machine *none;
+  assert_int_equal(vmxsim_machine_create(&wrong, &none), VMXSIM_ERROR_ARGUMENT);
+  assert_null(none);
+  assert_int_equal(vmxsim_machine_map(machine, 1, 4096, VMXSIM_RAM, NULL), VMXSIM_ERROR_ARGUMENT);
+  assert_null(vmxsim_machine_vcpu(machine, 1));
+  vmxsim_machine_destroy(machine);
+  vmxsim_machine_destroy(NULL);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_loop_runs_to_its_halt),
+      cmocka_unit_test(single_steps_are_the_same_run),
+      cmocka_unit_test(a_budget_stops_it),
+      cmocka_unit_test(a_breakpoint_stops_before_its_instruction),
+      cmocka_unit_test(ports_reach_the_embedder),
+      cmocka_unit_test(an_exception_goes_through_the_ivt),
+      cmocka_unit_test(a_write_to_code_is_seen_at_once),
+      cmocka_unit_test(wrong_arguments_are_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

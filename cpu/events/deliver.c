@@ -66,6 +66,8 @@ static void delivered(struct vcpu *v, const struct delivery *d) {
   v->branch_taken = true;
   v->attention |= ATTENTION_BOUNDARY | ATTENTION_MODE;
   if (d->vector == VECTOR_DB && d->kind == EVENT_KIND_EXCEPTION) debug_delivered(v);
+  /* Debug exceptions that MOV SS holds back do not follow a #DB of the next instruction, INT1 included. */
+  if (d->vector == VECTOR_DB && d->kind != EVENT_KIND_SOFTWARE) v->s.pending_debug = 0;
 }
 
 /* The event that follows from an exception during the delivery of another; false: shutdown. */

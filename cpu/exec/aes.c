@@ -112,8 +112,7 @@ static void aesimc(union simd *d, const union simd *a, const union simd *b, unsi
 
 static uint32_t substitute_word(uint32_t word) {
   uint32_t result = 0;
-  for (unsigned shift = 0; shift < 32; shift += 8)
-    result |= (uint32_t)substitution[word >> shift & 0xff] << shift;
+  for (unsigned shift = 0; shift < 32; shift += 8) result |= (uint32_t)substitution[word >> shift & 0xff] << shift;
   return result;
 }
 

@@ -8,15 +8,15 @@ static void put(uint8_t *area, unsigned size, uint64_t value) {
   host_store(area, size, value);
 }
 
-/* --- x87 ------------------------------------------------------------------------------------------------------------- */
+/* --- x87 -------------------------------------------------------------------------------------------------------------
+ */
 
 static void put_pointers(const struct fpu *f, bool wide, uint8_t *area) {
   const unsigned size = wide ? 8 : 4;
   memset(area + 8, 0, 16);
   put(area + 8, size, f->instruction);
   put(area + 16, size, f->data);
-  if (wide)
-    return;
+  if (wide) return;
   put(area + 12, 2, f->instruction_selector);
   put(area + 20, 2, f->data_selector);
 }
@@ -74,7 +74,8 @@ void fxsave_initial_x87(struct vcpu *v) {
   f->instruction_selector = f->data_selector = 0;
 }
 
-/* --- SSE ------------------------------------------------------------------------------------------------------------- */
+/* --- SSE -------------------------------------------------------------------------------------------------------------
+ */
 
 unsigned fxsave_registers(const struct vcpu *v) {
   return v->mode & DECODE_CODE_64 ? 16 : 8;
@@ -93,13 +94,13 @@ void fxsave_put_mxcsr(const struct vcpu *v, uint8_t *area) {
   put(area + FXSAVE_MXCSR + 4, 4, MXCSR_MASK);
 }
 
-/* --- memory ---------------------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------------------------------
+ */
 
 bool xsave_read(struct vcpu *v, unsigned segment, uint64_t offset, uint8_t *bytes, size_t size) {
   for (size_t at = 0; at < size; at += PIECE) {
     const size_t piece = size - at < PIECE ? size - at : PIECE;
-    if (!mem_read_bytes(v, segment, offset + at, bytes + at, piece, 0))
-      return false;
+    if (!mem_read_bytes(v, segment, offset + at, bytes + at, piece, 0)) return false;
   }
   return true;
 }
@@ -107,8 +108,7 @@ bool xsave_read(struct vcpu *v, unsigned segment, uint64_t offset, uint8_t *byte
 bool xsave_write(struct vcpu *v, unsigned segment, uint64_t offset, const uint8_t *bytes, size_t size) {
   for (size_t at = 0; at < size; at += PIECE) {
     const size_t piece = size - at < PIECE ? size - at : PIECE;
-    if (!mem_write_bytes(v, segment, offset + at, bytes + at, piece, 0))
-      return false;
+    if (!mem_write_bytes(v, segment, offset + at, bytes + at, piece, 0)) return false;
   }
   return true;
 }
@@ -119,12 +119,12 @@ bool xsave_aligned(struct vcpu *v, unsigned segment, uint64_t offset, unsigned a
   return linear % alignment == 0 || exec_raise_with_code(v, VECTOR_GP, 0);
 }
 
-/* --- FXSAVE and FXRSTOR ---------------------------------------------------------------------------------------------- */
+/* --- FXSAVE and FXRSTOR ----------------------------------------------------------------------------------------------
+ */
 
 static bool area_at(struct vcpu *v, const struct ir_op *op, uint64_t *offset) {
   *offset = operand_address(v, op);
-  if (v->s.cr0 & CR0_EM_OR_TS)
-    return exec_raise(v, VECTOR_NM);
+  if (v->s.cr0 & CR0_EM_OR_TS) return exec_raise(v, VECTOR_NM);
   return xsave_aligned(v, op->memory.segment, *offset, 16);
 }
 
@@ -132,8 +132,7 @@ static bool fxsave_step(struct vcpu *v, const struct ir_op *op) {
   uint8_t area[FXSAVE_SIZE];
   uint64_t offset;
   const unsigned used = FXSAVE_XMM + 16 * fxsave_registers(v);
-  if (!area_at(v, op, &offset) || !mem_probe_write(v, op->memory.segment, offset, FXSAVE_SIZE))
-    return false;
+  if (!area_at(v, op, &offset) || !mem_probe_write(v, op->memory.segment, offset, FXSAVE_SIZE)) return false;
   fxsave_put_x87(v, op->operand_size == 8, area);
   fxsave_put_mxcsr(v, area);
   fxsave_put_xmm(v, area);
@@ -144,11 +143,9 @@ EXEC_HANDLER(fxsave, fxsave_step)
 static bool fxrstor_step(struct vcpu *v, const struct ir_op *op) {
   uint8_t area[FXSAVE_SIZE];
   uint64_t offset;
-  if (!area_at(v, op, &offset) || !xsave_read(v, op->memory.segment, offset, area, FXSAVE_SIZE))
-    return false;
+  if (!area_at(v, op, &offset) || !xsave_read(v, op->memory.segment, offset, area, FXSAVE_SIZE)) return false;
   const uint32_t mxcsr = (uint32_t)host_load(area + FXSAVE_MXCSR, 4);
-  if (mxcsr & ~MXCSR_MASK)
-    return exec_raise_with_code(v, VECTOR_GP, 0);
+  if (mxcsr & ~MXCSR_MASK) return exec_raise_with_code(v, VECTOR_GP, 0);
   fxsave_get_x87(v, op->operand_size == 8, area);
   fxsave_get_xmm(v, area);
   v->fpu.mxcsr = mxcsr;

@@ -6,8 +6,7 @@ static void pclmulqdq(union simd *d, const union simd *a, const union simd *b, u
   const uint64_t x = a->u64[immediate & 1], y = b->u64[immediate >> 4 & 1];
   d->u64[0] = d->u64[1] = 0;
   for (unsigned i = 0; i < 64; i++) {
-    if (!(y >> i & 1))
-      continue;
+    if (!(y >> i & 1)) continue;
     d->u64[0] ^= x << i;
     d->u64[1] ^= i ? x >> (64 - i) : 0;
   }

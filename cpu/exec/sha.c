@@ -1,4 +1,5 @@
-/* SHA-1 and SHA-256 (FIPS 180-4): rounds and message schedules as SDM 2B has them. Element 3 of a register is the first word. */
+/* SHA-1 and SHA-256 (FIPS 180-4): rounds and message schedules as SDM 2B has them. Element 3 of a register is the first
+ * word. */
 #include "cpu/exec/simd.h"
 
 static uint32_t rotate_left(uint32_t x, unsigned by) {
@@ -8,7 +9,7 @@ static uint32_t rotate_right(uint32_t x, unsigned by) {
   return x >> by | x << (32 - by);
 }
 
-/* --- SHA-1 ------------------------------------------------------------------------------------------------------------- */
+/* --- SHA-1 -------------------------------------------------------------------------------------------------------- */
 
 static uint32_t sha1_function(unsigned which, uint32_t b, uint32_t c, uint32_t d) {
   switch (which) {
@@ -57,7 +58,7 @@ static void sha1msg2(union simd *d, const union simd *a, const union simd *b, un
   d->u32[0] = rotate_left(a->u32[0] ^ d->u32[3], 1);
 }
 
-/* --- SHA-256 ----------------------------------------------------------------------------------------------------------- */
+/* --- SHA-256 ------------------------------------------------------------------------------------------------------ */
 
 static uint32_t sigma_0(uint32_t x) {
   return rotate_right(x, 7) ^ rotate_right(x, 18) ^ x >> 3;
@@ -98,7 +99,7 @@ static void sha256rnds2(union simd *d, const union simd *a, const union simd *b,
   d->u32[0] = s[5];
 }
 
-/* --- binding ----------------------------------------------------------------------------------------------------------- */
+/* --- binding ------------------------------------------------------------------------------------------------------ */
 
 static simd_compute *const operations[IR_OPCODE_COUNT] = {
     [IR_SHA1RNDS4] = sha1rnds4, [IR_SHA1NEXTE] = sha1nexte,   [IR_SHA1MSG1] = sha1msg1,
@@ -112,8 +113,7 @@ EXEC_HANDLER(sha, sha_step)
 
 static bool rounds_step(struct vcpu *v, const struct ir_op *op) {
   union simd a, b, d;
-  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b))
-    return false;
+  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b)) return false;
   sha256rnds2(&d, &a, &b, v->fpu.ymm[0]);
   simd_write(v, op, &d);
   return true;
@@ -121,7 +121,6 @@ static bool rounds_step(struct vcpu *v, const struct ir_op *op) {
 EXEC_HANDLER(rounds, rounds_step)
 
 ir_execute *bind_sha(const struct ir_op *op) {
-  if (op->opcode == IR_SHA256RNDS2)
-    return rounds;
+  if (op->opcode == IR_SHA256RNDS2) return rounds;
   return operations[op->opcode] ? sha : NULL;
 }

@@ -5,12 +5,9 @@ enum { CR0_EM_BIT = 4, CR0_TS_BIT = 8, STATUS_ES = 0x80 };
 
 /* VEX forms do not look at CR0.EM. */
 bool simd_available_slow(struct vcpu *v, const struct ir_op *op) {
-  if ((v->s.cr0 & CR0_EM_BIT) && !simd_is_vex(op))
-    return exec_raise(v, VECTOR_UD);
-  if (v->s.cr0 & CR0_TS_BIT)
-    return exec_raise(v, VECTOR_NM);
-  if (simd_uses_mmx(op) && (v->fpu.status & STATUS_ES))
-    return exec_raise(v, VECTOR_MF);
+  if ((v->s.cr0 & CR0_EM_BIT) && !simd_is_vex(op)) return exec_raise(v, VECTOR_UD);
+  if (v->s.cr0 & CR0_TS_BIT) return exec_raise(v, VECTOR_NM);
+  if (simd_uses_mmx(op) && (v->fpu.status & STATUS_ES)) return exec_raise(v, VECTOR_MF);
   return true;
 }
 
@@ -24,8 +21,7 @@ void simd_get(const struct vcpu *v, const struct ir_operand *operand, union simd
 
 bool simd_read(struct vcpu *v, const struct ir_op *op, unsigned index, unsigned alignment, union simd *value) {
   const struct ir_operand *operand = &op->operand[index];
-  if (operand->kind == IR_MEMORY)
-    return simd_load(v, op, value, operand->size, alignment);
+  if (operand->kind == IR_MEMORY) return simd_load(v, op, value, operand->size, alignment);
   simd_get(v, operand, value);
   return true;
 }
@@ -47,8 +43,7 @@ bool simd_sources(struct vcpu *v, const struct ir_op *op, union simd *a, union s
 
 bool simd_two(struct vcpu *v, const struct ir_op *op, simd_compute *compute) {
   union simd a, b, d;
-  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b))
-    return false;
+  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b)) return false;
   compute(&d, &a, &b, op->operand[0].size, (uint8_t)op->immediate);
   simd_write(v, op, &d);
   return true;
@@ -56,14 +51,13 @@ bool simd_two(struct vcpu *v, const struct ir_op *op, simd_compute *compute) {
 
 ir_execute *exec_bind_simd(const struct ir_op *op) {
   static ir_execute *(*const subjects[])(const struct ir_op *) = {
-      simd_bind_move,   simd_bind_arithmetic, simd_bind_shift,  simd_bind_shuffle, simd_bind_element,
-      simd_bind_masked, simd_bind_string,     simd_bind_control, bind_aes,         bind_sha,
+      simd_bind_move,   simd_bind_arithmetic, simd_bind_shift,   simd_bind_shuffle, simd_bind_element,
+      simd_bind_masked, simd_bind_string,     simd_bind_control, bind_aes,          bind_sha,
       bind_pclmul,      bind_fxsave,          bind_xsave,
   };
   for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
     ir_execute *handler = subjects[i](op);
-    if (handler)
-      return handler;
+    if (handler) return handler;
   }
   return NULL;
 }

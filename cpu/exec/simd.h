@@ -30,7 +30,7 @@ typedef void simd_compute(union simd *d, const union simd *a, const union simd *
 #define SIMD_BOTH(name, value) [IR_##name] = value, [IR_V##name] = value
 #define SIMD_UNUSED(x) (void)(x)
 
-/* --- may it execute? --------------------------------------------------------------------------------------------- */
+/* --- may it execute? ---------------------------------------------------------------------------------------------- */
 
 bool simd_available_slow(struct vcpu *v, const struct ir_op *op);
 
@@ -44,7 +44,7 @@ static inline bool simd_available(struct vcpu *v, const struct ir_op *op) {
   return __builtin_expect(plain, 1) || simd_available_slow(v, op);
 }
 
-/* --- registers --------------------------------------------------------------------------------------------------- */
+/* --- registers ---------------------------------------------------------------------------------------------------- */
 
 static inline bool simd_is_vex(const struct ir_op *op) {
   return op->prefixes & IR_VEX;
@@ -67,7 +67,7 @@ static inline void simd_set_mmx(struct vcpu *v, unsigned reg, uint64_t value) {
   v->fpu.st[reg & 7].sign_exponent = 0xffff;
 }
 
-/* --- operands ---------------------------------------------------------------------------------------------------- */
+/* --- operands ----------------------------------------------------------------------------------------------------- */
 
 /* Memory of 1 to 32 bytes. */
 EXEC_INLINE bool simd_load(struct vcpu *v, const struct ir_op *op, void *bytes, unsigned size, unsigned alignment) {
@@ -109,7 +109,7 @@ ir_execute *simd_bind_move(const struct ir_op *op);
 ir_execute *simd_bind_element(const struct ir_op *op); /* inserts, extracts, masks */
 ir_execute *simd_bind_masked(const struct ir_op *op);  /* masked moves, gathers */
 ir_execute *simd_bind_string(const struct ir_op *op);  /* PCMPxSTRx, PTEST, VTESTPS */
-ir_execute *simd_bind_control(const struct ir_op *op); /* MXCSR, EMMS, VZEROALL */
+ir_execute *simd_bind_control(const struct ir_op *op); /* MXCSR, VZEROALL */
 ir_execute *bind_aes(const struct ir_op *op);
 ir_execute *bind_sha(const struct ir_op *op);
 ir_execute *bind_pclmul(const struct ir_op *op);

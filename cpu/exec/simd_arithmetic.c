@@ -1,16 +1,23 @@
 /* Integer arithmetic, comparison and logic over the elements of vectors. */
 #include "cpu/exec/simd.h"
 
-/* --- element by element ------------------------------------------------------------------------------------------ */
+/* --- element by element ------------------------------------------------------------------------------------------- */
 
-/* d[i] out of x = a[i] and y = b[i]. */
+/* d[i] out of x = a[i] and y = b[i]. The sizes are made constants, so that compilers use vectors of their own. */
 #define EACH(name, field, type, expression)                                                                            \
-  static void name(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) {      \
-    SIMD_UNUSED(immediate);                                                                                            \
+  EXEC_INLINE void name##_of(union simd *restrict d, const union simd *a, const union simd *b, unsigned bytes) {       \
     for (unsigned i = 0; i < bytes / sizeof(type); i++) {                                                              \
       const type x = a->field[i], y = b->field[i];                                                                     \
       SIMD_UNUSED(x);                                                                                                  \
       d->field[i] = (type)(expression);                                                                                \
+    }                                                                                                                  \
+  }                                                                                                                    \
+  static void name(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) {      \
+    SIMD_UNUSED(immediate);                                                                                            \
+    switch (bytes) {                                                                                                   \
+    case 16: name##_of(d, a, b, 16); break;                                                                            \
+    case 32: name##_of(d, a, b, 32); break;                                                                            \
+    default: name##_of(d, a, b, 8); break;                                                                             \
     }                                                                                                                  \
   }
 
@@ -59,17 +66,17 @@ EACH(pcmpgtb, s8, int8_t, x > y ? -1 : 0)
 EACH(pcmpgtw, s16, int16_t, x > y ? -1 : 0)
 EACH(pcmpgtd, s32, int32_t, x > y ? -1 : 0)
 EACH(pcmpgtq, s64, int64_t, x > y ? -1 : 0)
-EACH(pand, u64, uint64_t, x & y)
-EACH(pandn, u64, uint64_t, ~x & y)
+EACH(pand, u64, uint64_t, x &y)
+EACH(pandn, u64, uint64_t, ~x &y)
 EACH(por, u64, uint64_t, x | y)
 EACH(pxor, u64, uint64_t, x ^ y)
-EACH(pmullw, u16, uint16_t, (uint32_t)x * y)
-EACH(pmulld, u32, uint32_t, x * y)
+EACH(pmullw, u16, uint16_t, (uint32_t)x *y)
+EACH(pmulld, u32, uint32_t, x *y)
 EACH(pmulhw, s16, int16_t, (x * y) >> 16)
 EACH(pmulhuw, u16, uint16_t, ((uint32_t)x * y) >> 16)
 EACH(pmulhrsw, s16, int16_t, (((x * y) >> 14) + 1) >> 1)
 EACH(pmuludq, u64, uint64_t, (x & UINT32_MAX) * (y & UINT32_MAX))
-EACH(pmuldq, s64, int64_t, (int64_t)(int32_t)x * (int32_t)y)
+EACH(pmuldq, s64, int64_t, (int64_t)(int32_t)x *(int32_t)y)
 EACH(pabsb, s8, int8_t, y < 0 ? -y : y)
 EACH(pabsw, s16, int16_t, y < 0 ? -y : y)
 EACH(pabsd, u32, uint32_t, y >> 31 ? 0 - y : y)
@@ -84,7 +91,7 @@ EACH(vpsrlvd, u32, uint32_t, y < 32 ? x >> y : 0)
 EACH(vpsrlvq, u64, uint64_t, y < 64 ? x >> y : 0)
 EACH(vpsravd, s32, int32_t, x >> ((uint32_t)y < 32 ? y : 31))
 
-/* --- neighbours -------------------------------------------------------------------------------------------------- */
+/* --- neighbours --------------------------------------------------------------------------------------------------- */
 
 static void pmaddwd(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) {
   SIMD_UNUSED(immediate);
@@ -101,17 +108,17 @@ static void pmaddubsw(union simd *d, const union simd *a, const union simd *b, u
 }
 
 /* Pairs of neighbours in lanes of 16 bytes (MMX: 8): those of a, then those of b. */
-#define PAIRS(name, field, type, expression)                                                                           \
-  static void name(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) {      \
-    SIMD_UNUSED(immediate);                                                                                            \
-    const unsigned lane = bytes < 16 ? bytes : 16, half = lane / sizeof(type) / 2;                                     \
-    for (unsigned i = 0; i < bytes / sizeof(type); i++) {                                                              \
-      const unsigned within = i % (2 * half), start = i - within;                                                      \
-      const union simd *from = within < half ? a : b;                                                                  \
-      const unsigned at = start + 2 * (within % half);                                                                 \
-      const type x = from->field[at], y = from->field[at + 1];                                                         \
-      d->field[i] = (type)(expression);                                                                                \
-    }                                                                                                                  \
+#define PAIRS(name, field, type, expression) \
+  static void name(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) { \
+    SIMD_UNUSED(immediate); \
+    const unsigned lane = bytes < 16 ? bytes : 16, half = lane / sizeof(type) / 2; \
+    for (unsigned i = 0; i < bytes / sizeof(type); i++) { \
+      const unsigned within = i % (2 * half), start = i - within; \
+      const union simd *from = within < half ? a : b; \
+      const unsigned at = start + 2 * (within % half); \
+      const type x = from->field[at], y = from->field[at + 1]; \
+      d->field[i] = (type)(expression); \
+    } \
   }
 
 PAIRS(phaddw, u16, uint16_t, x + y)
@@ -156,7 +163,7 @@ static void phminposuw(union simd *d, const union simd *a, const union simd *b, 
   d->u16[1] = (uint16_t)least;
 }
 
-/* --- binding ----------------------------------------------------------------------------------------------------- */
+/* --- binding ------------------------------------------------------------------------------------------------------ */
 
 #define ROW(name, compute) SIMD_BOTH(name, compute)
 /* clang-format off */

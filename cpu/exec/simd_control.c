@@ -1,15 +1,12 @@
-/* MXCSR, and instructions that put whole register files into their initial state. */
+/* MXCSR, VZEROALL, VZEROUPPER. */
 #include "cpu/exec/simd.h"
 #include "cpu/exec/xsave.h"
 
 static bool ldmxcsr_step(struct vcpu *v, const struct ir_op *op) {
-  if (!simd_available(v, op))
-    return false;
+  if (!simd_available(v, op)) return false;
   const struct loaded value = load_memory(v, op, 4);
-  if (!value.ok)
-    return false;
-  if (value.value & ~(uint64_t)MXCSR_MASK)
-    return exec_raise_with_code(v, VECTOR_GP, 0);
+  if (!value.ok) return false;
+  if (value.value & ~(uint64_t)MXCSR_MASK) return exec_raise_with_code(v, VECTOR_GP, 0);
   v->fpu.mxcsr = (uint32_t)value.value;
   return true;
 }
@@ -20,26 +17,9 @@ static bool stmxcsr_step(struct vcpu *v, const struct ir_op *op) {
 }
 EXEC_HANDLER(stmxcsr, stmxcsr_step)
 
-enum { STATUS_ES = 0x80, CR0_EM_BIT = 4, CR0_TS_BIT = 8 };
-
-static bool emms_step(struct vcpu *v, const struct ir_op *op) {
-  (void)op;
-  if (v->s.cr0 & CR0_EM_BIT)
-    return exec_raise(v, VECTOR_UD);
-  if (v->s.cr0 & CR0_TS_BIT)
-    return exec_raise(v, VECTOR_NM);
-  if (v->fpu.status & STATUS_ES)
-    return exec_raise(v, VECTOR_MF);
-  v->fpu.tags = 0;
-  v->fpu.top = 0;
-  return true;
-}
-EXEC_HANDLER(emms, emms_step)
-
 /* Outside 64-bit mode there are eight registers, and the others stay. */
 static bool vzero_step(struct vcpu *v, const struct ir_op *op) {
-  if (!simd_available(v, op))
-    return false;
+  if (!simd_available(v, op)) return false;
   const unsigned from = op->opcode == IR_VZEROALL ? 0 : 16;
   const unsigned registers = v->mode & DECODE_CODE_64 ? 16 : 8;
   for (unsigned i = 0; i < registers; i++) memset(v->fpu.ymm[i] + from, 0, 32 - from);
@@ -53,7 +33,6 @@ ir_execute *simd_bind_control(const struct ir_op *op) {
   case IR_VLDMXCSR: return ldmxcsr;
   case IR_STMXCSR:
   case IR_VSTMXCSR: return stmxcsr;
-  case IR_EMMS: return emms;
   case IR_VZEROALL:
   case IR_VZEROUPPER: return vzero;
   default: return NULL;

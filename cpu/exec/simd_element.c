@@ -30,8 +30,7 @@ static unsigned element_at(const struct ir_op *op, unsigned bytes, unsigned size
 static bool insert_step(struct vcpu *v, const struct ir_op *op) {
   const unsigned size = element_bytes(op->opcode);
   union simd value, element;
-  if (!simd_available(v, op) || !simd_sources(v, op, &value, &element))
-    return false;
+  if (!simd_available(v, op) || !simd_sources(v, op, &value, &element)) return false;
   memcpy(value.u8 + element_at(op, op->operand[0].size, size), &element, size);
   simd_write(v, op, &value);
   return true;
@@ -41,12 +40,10 @@ EXEC_HANDLER(insert, insert_step)
 static bool extract_step(struct vcpu *v, const struct ir_op *op) {
   const unsigned size = element_bytes(op->opcode);
   union simd value;
-  if (!simd_available(v, op))
-    return false;
+  if (!simd_available(v, op)) return false;
   simd_get(v, &op->operand[1], &value);
   const uint64_t element = host_load(value.u8 + element_at(op, op->operand[1].size, size), size);
-  if (op->operand[0].kind == IR_MEMORY)
-    return store_memory(v, op, size, element);
+  if (op->operand[0].kind == IR_MEMORY) return store_memory(v, op, size, element);
   gpr_write_number(v, op->operand[0].reg, 8, element); /* zero-extended as far as the register goes */
   if (simd_uses_mmx(op)) simd_enter_mmx(v);
   return true;
@@ -73,23 +70,21 @@ EXEC_HANDLER(insert_single, insertps_step)
 
 static bool extract_half_step(struct vcpu *v, const struct ir_op *op) {
   uint8_t half[16];
-  if (!simd_available(v, op))
-    return false;
+  if (!simd_available(v, op)) return false;
   memcpy(half, v->fpu.ymm[op->operand[1].reg] + 16 * (op->immediate & 1), 16);
-  if (op->operand[0].kind == IR_MEMORY)
-    return simd_store(v, op, half, 16, 0);
+  if (op->operand[0].kind == IR_MEMORY) return simd_store(v, op, half, 16, 0);
   simd_set(v, op, op->operand[0].reg, half, 16);
   return true;
 }
 EXEC_HANDLER(extract_half, extract_half_step)
 
-/* --- sign masks ----------------------------------------------------------------------------------------------------- */
+/* --- sign masks -----------------------------------------------------------------------------------------------------
+ */
 
 static bool mask_of(struct vcpu *v, const struct ir_op *op, unsigned element) {
   union simd value;
   uint32_t mask = 0;
-  if (!simd_available(v, op))
-    return false;
+  if (!simd_available(v, op)) return false;
   simd_get(v, &op->operand[1], &value);
   for (unsigned i = 0; i < op->operand[1].size / element; i++)
     mask |= (uint32_t)(value.u8[i * element + element - 1] >> 7) << i;

@@ -1,7 +1,7 @@
 /* Moves under a mask, and gathers: only elements whose mask bit is set touch memory. */
 #include "cpu/exec/simd.h"
 
-/* --- VMASKMOVPS, VPMASKMOVD and so on ---------------------------------------------------------------------------------- */
+/* --- VMASKMOVPS, VPMASKMOVD and so on ----------------------------------------------------------------------------- */
 
 static unsigned masked_element(unsigned opcode) {
   return opcode == IR_VMASKMOVPD || opcode == IR_VPMASKMOVQ ? 8 : 4;
@@ -19,12 +19,10 @@ static bool is_set(const union simd *mask, unsigned at, unsigned size) {
 static bool masked_load_step(struct vcpu *v, const struct ir_op *op) {
   const unsigned size = masked_element(op->opcode);
   union simd mask, value = {.u64 = {0}};
-  if (!simd_available(v, op))
-    return false;
+  if (!simd_available(v, op)) return false;
   simd_get(v, &op->operand[1], &mask);
   for (unsigned at = 0; at < op->operand[0].size; at += size) {
-    if (is_set(&mask, at, size) &&
-        !mem_read_bytes(v, op->memory.segment, offset_of(v, op, at), value.u8 + at, size, 0))
+    if (is_set(&mask, at, size) && !mem_read_bytes(v, op->memory.segment, offset_of(v, op, at), value.u8 + at, size, 0))
       return false;
   }
   simd_write(v, op, &value);
@@ -36,8 +34,7 @@ EXEC_HANDLER(masked_load, masked_load_step)
 static bool store_masked(struct vcpu *v, const struct ir_op *op, const union simd *mask, const union simd *value,
                          unsigned bytes, unsigned size) {
   for (unsigned at = 0; at < bytes; at += size) {
-    if (is_set(mask, at, size) && !mem_probe_write(v, op->memory.segment, offset_of(v, op, at), size))
-      return false;
+    if (is_set(mask, at, size) && !mem_probe_write(v, op->memory.segment, offset_of(v, op, at), size)) return false;
   }
   for (unsigned at = 0; at < bytes; at += size) {
     if (is_set(mask, at, size) &&
@@ -49,8 +46,7 @@ static bool store_masked(struct vcpu *v, const struct ir_op *op, const union sim
 
 static bool masked_store_step(struct vcpu *v, const struct ir_op *op) {
   union simd mask, value;
-  if (!simd_available(v, op))
-    return false;
+  if (!simd_available(v, op)) return false;
   simd_get(v, &op->operand[1], &mask);
   simd_get(v, &op->operand[2], &value);
   return store_masked(v, op, &mask, &value, op->operand[2].size, masked_element(op->opcode));
@@ -60,18 +56,16 @@ EXEC_HANDLER(masked_store, masked_store_step)
 /* MASKMOVQ, MASKMOVDQU: bytes of operand 0 under operand 1 to [rDI]. */
 static bool masked_bytes_step(struct vcpu *v, const struct ir_op *op) {
   union simd mask, value;
-  if (!simd_available(v, op))
-    return false;
+  if (!simd_available(v, op)) return false;
   simd_get(v, &op->operand[0], &value);
   simd_get(v, &op->operand[1], &mask);
-  if (!store_masked(v, op, &mask, &value, op->operand[0].size, 1))
-    return false;
+  if (!store_masked(v, op, &mask, &value, op->operand[0].size, 1)) return false;
   if (simd_uses_mmx(op)) simd_enter_mmx(v);
   return true;
 }
 EXEC_HANDLER(masked_bytes, masked_bytes_step)
 
-/* --- gathers ------------------------------------------------------------------------------------------------------------- */
+/* --- gathers ------------------------------------------------------------------------------------------------------ */
 
 struct gather {
   uint8_t index, data; /* bytes of an index and of an element */
@@ -107,8 +101,7 @@ static bool gather_elements(struct vcpu *v, const struct ir_op *op, struct gathe
   for (unsigned i = 0; i < count; i++) {
     const unsigned at = i * shape.data;
     const uint64_t offset = gather_offset(v, op, &indices, i, shape.index);
-    if (mask[at + shape.data - 1] >> 7 &&
-        !mem_read_bytes(v, op->memory.segment, offset, value + at, shape.data, 0))
+    if (mask[at + shape.data - 1] >> 7 && !mem_read_bytes(v, op->memory.segment, offset, value + at, shape.data, 0))
       return false;
     memset(mask + at, 0, shape.data);
   }
@@ -117,8 +110,7 @@ static bool gather_elements(struct vcpu *v, const struct ir_op *op, struct gathe
 
 /* The mask is one of sign bits: each becomes all of its element. */
 static void spread_mask(uint8_t *mask, unsigned bytes, unsigned size) {
-  for (unsigned at = 0; at < bytes; at += size)
-    memset(mask + at, mask[at + size - 1] >> 7 ? 0xff : 0, size);
+  for (unsigned at = 0; at < bytes; at += size) memset(mask + at, mask[at + size - 1] >> 7 ? 0xff : 0, size);
 }
 
 static bool gather_step(struct vcpu *v, const struct ir_op *op) {
@@ -126,13 +118,10 @@ static bool gather_step(struct vcpu *v, const struct ir_op *op) {
   const unsigned to = op->operand[0].reg, mask = op->operand[2].reg, index = op->memory.index & 15;
   const unsigned widest = shape.index > shape.data ? shape.index : shape.data;
   const unsigned count = op->vector_length / widest, bytes = count * shape.data;
-  if (to == mask || to == index || mask == index)
-    return exec_raise(v, VECTOR_UD);
-  if (!simd_available(v, op))
-    return false;
+  if (to == mask || to == index || mask == index) return exec_raise(v, VECTOR_UD);
+  if (!simd_available(v, op)) return false;
   spread_mask(v->fpu.ymm[mask], bytes, shape.data);
-  if (!gather_elements(v, op, shape, count))
-    return false;
+  if (!gather_elements(v, op, shape, count)) return false;
   memset(v->fpu.ymm[to] + bytes, 0, 32 - bytes);
   memset(v->fpu.ymm[mask], 0, 32);
   return true;

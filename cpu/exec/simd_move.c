@@ -1,12 +1,11 @@
 /* Moves of whole vectors and of single elements of 4 and 8 bytes. */
 #include "cpu/exec/simd.h"
 
-/* --- whole vectors, specialised by size --------------------------------------------------------------------------------- */
+/* --- whole vectors, specialised by size --------------------------------------------------------------------------- */
 
 EXEC_INLINE bool load_vector(struct vcpu *v, const struct ir_op *op, unsigned size, unsigned alignment) {
   uint8_t value[32];
-  if (!simd_available(v, op) || !simd_load(v, op, value, size, alignment))
-    return false;
+  if (!simd_available(v, op) || !simd_load(v, op, value, size, alignment)) return false;
   simd_set(v, op, op->operand[0].reg, value, size);
   return true;
 }
@@ -15,30 +14,29 @@ EXEC_INLINE bool store_vector(struct vcpu *v, const struct ir_op *op, unsigned s
   return simd_available(v, op) && simd_store(v, op, v->fpu.ymm[op->operand[1].reg], size, alignment);
 }
 
-#define MOVES(size)                                                                                                    \
-  static bool load_step_##size(struct vcpu *v, const struct ir_op *op) {                                               \
-    return load_vector(v, op, size, 0);                                                                                \
-  }                                                                                                                    \
-  static bool load_aligned_step_##size(struct vcpu *v, const struct ir_op *op) {                                       \
-    return load_vector(v, op, size, size);                                                                             \
-  }                                                                                                                    \
-  static bool store_step_##size(struct vcpu *v, const struct ir_op *op) {                                              \
-    return store_vector(v, op, size, 0);                                                                               \
-  }                                                                                                                    \
-  static bool store_aligned_step_##size(struct vcpu *v, const struct ir_op *op) {                                      \
-    return store_vector(v, op, size, size);                                                                            \
-  }                                                                                                                    \
-  EXEC_HANDLER(load_##size, load_step_##size)                                                                          \
-  EXEC_HANDLER(load_aligned_##size, load_aligned_step_##size)                                                          \
-  EXEC_HANDLER(store_##size, store_step_##size)                                                                        \
+#define MOVES(size) \
+  static bool load_step_##size(struct vcpu *v, const struct ir_op *op) { \
+    return load_vector(v, op, size, 0); \
+  } \
+  static bool load_aligned_step_##size(struct vcpu *v, const struct ir_op *op) { \
+    return load_vector(v, op, size, size); \
+  } \
+  static bool store_step_##size(struct vcpu *v, const struct ir_op *op) { \
+    return store_vector(v, op, size, 0); \
+  } \
+  static bool store_aligned_step_##size(struct vcpu *v, const struct ir_op *op) { \
+    return store_vector(v, op, size, size); \
+  } \
+  EXEC_HANDLER(load_##size, load_step_##size) \
+  EXEC_HANDLER(load_aligned_##size, load_aligned_step_##size) \
+  EXEC_HANDLER(store_##size, store_step_##size) \
   EXEC_HANDLER(store_aligned_##size, store_aligned_step_##size)
 
 MOVES(16)
 MOVES(32)
 
 static bool copy_step(struct vcpu *v, const struct ir_op *op) {
-  if (!simd_available(v, op))
-    return false;
+  if (!simd_available(v, op)) return false;
   uint8_t value[32];
   memcpy(value, v->fpu.ymm[op->operand[1].reg], 32);
   simd_set(v, op, op->operand[0].reg, value, op->operand[0].size);
@@ -60,22 +58,19 @@ static ir_execute *bind_whole(const struct ir_op *op) {
   /* indexed by: 32 bytes, store, aligned */
   static ir_execute *const handlers[2][2][2] = {{{load_16, load_aligned_16}, {store_16, store_aligned_16}},
                                                 {{load_32, load_aligned_32}, {store_32, store_aligned_32}}};
-  if (op->operand[0].kind == IR_VECTOR && op->operand[1].kind == IR_VECTOR)
-    return copy;
+  if (op->operand[0].kind == IR_VECTOR && op->operand[1].kind == IR_VECTOR) return copy;
   const bool store = op->operand[0].kind == IR_MEMORY;
   const bool wide = op->operand[store].size == 32;
   return handlers[wide][store][whole[op->opcode] == ALIGNED];
 }
 
-/* --- MOVSS, MOVSD ---------------------------------------------------------------------------------------------------------- */
+/* --- MOVSS, MOVSD ------------------------------------------------------------------------------------------------- */
 
 /* A load clears the rest of the register. */
 EXEC_INLINE bool load_scalar(struct vcpu *v, const struct ir_op *op, unsigned size) {
-  if (!simd_available(v, op))
-    return false;
+  if (!simd_available(v, op)) return false;
   const struct loaded from = load_memory(v, op, size);
-  if (__builtin_expect(!from.ok, 0))
-    return false;
+  if (__builtin_expect(!from.ok, 0)) return false;
   const uint64_t value[2] = {from.value, 0};
   simd_set(v, op, op->operand[0].reg, value, 16);
   return true;
@@ -88,8 +83,7 @@ EXEC_INLINE bool store_scalar(struct vcpu *v, const struct ir_op *op, unsigned s
 /* Between registers, the rest is that of the destination or, in VEX forms, of operand 1. */
 EXEC_INLINE bool merge_scalar(struct vcpu *v, const struct ir_op *op, unsigned size) {
   uint8_t value[16];
-  if (!simd_available(v, op))
-    return false;
+  if (!simd_available(v, op)) return false;
   const unsigned first = simd_has_three(op);
   memcpy(value, v->fpu.ymm[op->operand[first].reg], 16);
   memcpy(value, v->fpu.ymm[op->operand[first + 1].reg], size);
@@ -97,32 +91,30 @@ EXEC_INLINE bool merge_scalar(struct vcpu *v, const struct ir_op *op, unsigned s
   return true;
 }
 
-#define SCALARS(size)                                                                                                  \
-  static bool load_scalar_step_##size(struct vcpu *v, const struct ir_op *op) {                                        \
-    return load_scalar(v, op, size);                                                                                   \
-  }                                                                                                                    \
-  static bool store_scalar_step_##size(struct vcpu *v, const struct ir_op *op) {                                       \
-    return store_scalar(v, op, size);                                                                                  \
-  }                                                                                                                    \
-  static bool merge_scalar_step_##size(struct vcpu *v, const struct ir_op *op) {                                       \
-    return merge_scalar(v, op, size);                                                                                  \
-  }                                                                                                                    \
-  EXEC_HANDLER(load_scalar_##size, load_scalar_step_##size)                                                            \
-  EXEC_HANDLER(store_scalar_##size, store_scalar_step_##size)                                                          \
+#define SCALARS(size) \
+  static bool load_scalar_step_##size(struct vcpu *v, const struct ir_op *op) { \
+    return load_scalar(v, op, size); \
+  } \
+  static bool store_scalar_step_##size(struct vcpu *v, const struct ir_op *op) { \
+    return store_scalar(v, op, size); \
+  } \
+  static bool merge_scalar_step_##size(struct vcpu *v, const struct ir_op *op) { \
+    return merge_scalar(v, op, size); \
+  } \
+  EXEC_HANDLER(load_scalar_##size, load_scalar_step_##size) \
+  EXEC_HANDLER(store_scalar_##size, store_scalar_step_##size) \
   EXEC_HANDLER(merge_scalar_##size, merge_scalar_step_##size)
 
 SCALARS(4)
 SCALARS(8)
 
 static ir_execute *bind_scalar(const struct ir_op *op, bool wide) {
-  if (op->operand[0].kind == IR_MEMORY)
-    return wide ? store_scalar_8 : store_scalar_4;
-  if (op->operand[1].kind == IR_MEMORY)
-    return wide ? load_scalar_8 : load_scalar_4;
+  if (op->operand[0].kind == IR_MEMORY) return wide ? store_scalar_8 : store_scalar_4;
+  if (op->operand[1].kind == IR_MEMORY) return wide ? load_scalar_8 : load_scalar_4;
   return wide ? merge_scalar_8 : merge_scalar_4;
 }
 
-/* --- MOVD, MOVQ, MOVNTQ, MOVQ2DQ, MOVDQ2Q: between registers of any kind and memory ------------------------------------- */
+/* --- MOVD, MOVQ, MOVNTQ, MOVQ2DQ, MOVDQ2Q: between registers of any kind and memory ------------------------------- */
 
 static bool write_low(struct vcpu *v, const struct ir_op *op, unsigned size, uint64_t value) {
   const struct ir_operand *to = &op->operand[0];
@@ -138,10 +130,8 @@ static bool write_low(struct vcpu *v, const struct ir_op *op, unsigned size, uin
 
 static bool move_low(struct vcpu *v, const struct ir_op *op, unsigned size) {
   union simd from = {.u64 = {0}};
-  if (!simd_available(v, op) || !simd_read(v, op, 1, 0, &from))
-    return false;
-  if (!write_low(v, op, size, truncate_to(from.u64[0], size)))
-    return false;
+  if (!simd_available(v, op) || !simd_read(v, op, 1, 0, &from)) return false;
+  if (!write_low(v, op, size, truncate_to(from.u64[0], size))) return false;
   if (simd_uses_mmx(op)) simd_enter_mmx(v);
   return true;
 }

@@ -53,8 +53,8 @@ static void psrldq(union simd *d, const union simd *a, const union simd *b, unsi
 }
 
 static simd_compute *const operations[IR_OPCODE_COUNT] = {
-    SIMD_BOTH(PSLLW, psllw), SIMD_BOTH(PSLLD, pslld), SIMD_BOTH(PSLLQ, psllq),   SIMD_BOTH(PSRLW, psrlw),
-    SIMD_BOTH(PSRLD, psrld), SIMD_BOTH(PSRLQ, psrlq), SIMD_BOTH(PSRAW, psraw),   SIMD_BOTH(PSRAD, psrad),
+    SIMD_BOTH(PSLLW, psllw),   SIMD_BOTH(PSLLD, pslld),   SIMD_BOTH(PSLLQ, psllq), SIMD_BOTH(PSRLW, psrlw),
+    SIMD_BOTH(PSRLD, psrld),   SIMD_BOTH(PSRLQ, psrlq),   SIMD_BOTH(PSRAW, psraw), SIMD_BOTH(PSRAD, psrad),
     SIMD_BOTH(PSLLDQ, pslldq), SIMD_BOTH(PSRLDQ, psrldq),
 };
 
@@ -62,8 +62,7 @@ static simd_compute *const operations[IR_OPCODE_COUNT] = {
 static bool shift_step(struct vcpu *v, const struct ir_op *op) {
   const unsigned last = simd_is_vex(op) ? 2 : 1;
   union simd value, count, d;
-  if (!simd_available(v, op))
-    return false;
+  if (!simd_available(v, op)) return false;
   if (op->operand[last].kind == IR_IMMEDIATE)
     count.u64[0] = (uint8_t)op->immediate;
   else if (!simd_read(v, op, last, simd_alignment(op, last), &count))

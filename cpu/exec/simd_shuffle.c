@@ -5,21 +5,22 @@ static unsigned lane_of(unsigned bytes) {
   return bytes < 16 ? bytes : 16;
 }
 
-/* --- packs: elements of half the size, saturated; those of a, then those of b, in each lane ------------------------ */
+/* --- packs: elements of half the size, saturated; those of a, then those of b, in each lane ------------------------
+ */
 
 static int saturate(int value, int least, int most) {
   return value < least ? least : value > most ? most : value;
 }
 
-#define PACK(name, from, to, type, least, most)                                                                        \
-  static void name(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) {      \
-    SIMD_UNUSED(immediate);                                                                                            \
-    const unsigned count = lane_of(bytes) / sizeof(type), half = count / 2;                                            \
-    for (unsigned i = 0; i < bytes / sizeof(type); i++) {                                                              \
-      const unsigned lane = i / count, within = i % count;                                                             \
-      const union simd *source = within < half ? a : b;                                                                \
-      d->to[i] = (type)saturate(source->from[lane * half + within % half], least, most);                               \
-    }                                                                                                                  \
+#define PACK(name, from, to, type, least, most) \
+  static void name(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) { \
+    SIMD_UNUSED(immediate); \
+    const unsigned count = lane_of(bytes) / sizeof(type), half = count / 2; \
+    for (unsigned i = 0; i < bytes / sizeof(type); i++) { \
+      const unsigned lane = i / count, within = i % count; \
+      const union simd *source = within < half ? a : b; \
+      d->to[i] = (type)saturate(source->from[lane * half + within % half], least, most); \
+    } \
   }
 
 PACK(packsswb, s16, s8, int8_t, INT8_MIN, INT8_MAX)
@@ -27,16 +28,17 @@ PACK(packuswb, s16, u8, uint8_t, 0, UINT8_MAX)
 PACK(packssdw, s32, s16, int16_t, INT16_MIN, INT16_MAX)
 PACK(packusdw, s32, u16, uint16_t, 0, UINT16_MAX)
 
-/* --- unpacks: the lower or upper halves of the lanes, interleaved --------------------------------------------------- */
+/* --- unpacks: the lower or upper halves of the lanes, interleaved ---------------------------------------------------
+ */
 
-#define UNPACK(name, field, type, high)                                                                                \
-  static void name(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) {      \
-    SIMD_UNUSED(immediate);                                                                                            \
-    const unsigned count = lane_of(bytes) / sizeof(type);                                                              \
-    for (unsigned i = 0; i < bytes / sizeof(type); i++) {                                                              \
-      const unsigned start = i / count * count + (high ? count / 2 : 0);                                               \
-      d->field[i] = (i & 1 ? b : a)->field[start + i % count / 2];                                                     \
-    }                                                                                                                  \
+#define UNPACK(name, field, type, high) \
+  static void name(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) { \
+    SIMD_UNUSED(immediate); \
+    const unsigned count = lane_of(bytes) / sizeof(type); \
+    for (unsigned i = 0; i < bytes / sizeof(type); i++) { \
+      const unsigned start = i / count * count + (high ? count / 2 : 0); \
+      d->field[i] = (i & 1 ? b : a)->field[start + i % count / 2]; \
+    } \
   }
 
 UNPACK(punpcklbw, u8, uint8_t, 0)
@@ -48,7 +50,7 @@ UNPACK(punpckhwd, u16, uint16_t, 1)
 UNPACK(punpckhdq, u32, uint32_t, 1)
 UNPACK(punpckhqdq, u64, uint64_t, 1)
 
-/* --- shuffles --------------------------------------------------------------------------------------------------------- */
+/* --- shuffles ----------------------------------------------------------------------------------------------------- */
 
 static void pshufb(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) {
   SIMD_UNUSED(immediate);
@@ -77,8 +79,7 @@ static void pshufhw(union simd *d, const union simd *a, const union simd *b, uns
     d->u16[i] = i % 8 < 4 ? b->u16[i] : b->u16[(i & ~7u) + 4 + (immediate >> i % 4 * 2 & 3)];
 }
 static void shufps(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) {
-  for (unsigned i = 0; i < bytes / 4; i++)
-    d->u32[i] = (i & 2 ? b : a)->u32[(i & ~3u) + (immediate >> i % 4 * 2 & 3)];
+  for (unsigned i = 0; i < bytes / 4; i++) d->u32[i] = (i & 2 ? b : a)->u32[(i & ~3u) + (immediate >> i % 4 * 2 & 3)];
 }
 static void shufpd(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) {
   for (unsigned i = 0; i < bytes / 8; i++) d->u64[i] = (i & 1 ? b : a)->u64[(i & ~1u) + (immediate >> i & 1)];
@@ -126,7 +127,7 @@ static void vinsertf128(union simd *d, const union simd *a, const union simd *b,
   memcpy(d->u8 + 16 * (immediate & 1), b, 16);
 }
 
-/* --- duplicates and broadcasts ---------------------------------------------------------------------------------------- */
+/* --- duplicates and broadcasts ------------------------------------------------------------------------------------ */
 
 static void movddup(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) {
   SIMD_UNUSED(a), SIMD_UNUSED(immediate);
@@ -161,7 +162,7 @@ static void broadcast_16(union simd *d, const union simd *a, const union simd *b
   for (unsigned i = 0; i < bytes / 8; i++) d->u64[i] = b->u64[i & 1];
 }
 
-/* --- halves: MOVLPS and its like as loads, MOVHLPS, MOVLHPS ------------------------------------------------------------ */
+/* --- halves: MOVLPS and its like as loads, MOVHLPS, MOVLHPS ------------------------------------------------------- */
 
 static void low_of_b(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) {
   SIMD_UNUSED(bytes), SIMD_UNUSED(immediate);
@@ -181,12 +182,12 @@ static void low_is_high_of_b(union simd *d, const union simd *a, const union sim
   d->u64[1] = a->u64[1];
 }
 
-/* --- extensions -------------------------------------------------------------------------------------------------------- */
+/* --- extensions --------------------------------------------------------------------------------------------------- */
 
-#define EXTEND(name, from, to, type)                                                                                   \
-  static void name(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) {      \
-    SIMD_UNUSED(a), SIMD_UNUSED(immediate);                                                                            \
-    for (unsigned i = 0; i < bytes / sizeof(type); i++) d->to[i] = b->from[i];                                         \
+#define EXTEND(name, from, to, type) \
+  static void name(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) { \
+    SIMD_UNUSED(a), SIMD_UNUSED(immediate); \
+    for (unsigned i = 0; i < bytes / sizeof(type); i++) d->to[i] = b->from[i]; \
   }
 
 EXTEND(pmovsxbw, s8, s16, int16_t)
@@ -202,18 +203,18 @@ EXTEND(pmovzxwd, u16, u32, uint32_t)
 EXTEND(pmovzxwq, u16, u64, uint64_t)
 EXTEND(pmovzxdq, u32, u64, uint64_t)
 
-/* --- blends by an immediate --------------------------------------------------------------------------------------------- */
+/* --- blends by an immediate --------------------------------------------------------------------------------------- */
 
-#define BLEND(name, field, type)                                                                                       \
-  static void name(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) {      \
-    for (unsigned i = 0; i < bytes / sizeof(type); i++) d->field[i] = (immediate >> i % 8 & 1 ? b : a)->field[i];      \
+#define BLEND(name, field, type) \
+  static void name(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) { \
+    for (unsigned i = 0; i < bytes / sizeof(type); i++) d->field[i] = (immediate >> i % 8 & 1 ? b : a)->field[i]; \
   }
 
 BLEND(pblendw, u16, uint16_t)
 BLEND(blendps, u32, uint32_t)
 BLEND(blendpd, u64, uint64_t)
 
-/* --- binding ------------------------------------------------------------------------------------------------------------ */
+/* --- binding ------------------------------------------------------------------------------------------------------ */
 
 #define ROW(name, compute) SIMD_BOTH(name, compute)
 #define AVX(name, compute) [IR_V##name] = compute
@@ -242,10 +243,8 @@ static simd_compute *const operations[IR_OPCODE_COUNT] = {
 /* clang-format on */
 
 static simd_compute *compute_of(const struct ir_op *op) {
-  if (op->operand[2].kind == IR_IMMEDIATE && op->opcode == IR_VPERMILPS)
-    return pshufd;
-  if (op->operand[2].kind == IR_IMMEDIATE && op->opcode == IR_VPERMILPD)
-    return vpermilpd_immediate;
+  if (op->operand[2].kind == IR_IMMEDIATE && op->opcode == IR_VPERMILPS) return pshufd;
+  if (op->operand[2].kind == IR_IMMEDIATE && op->opcode == IR_VPERMILPD) return vpermilpd_immediate;
   return operations[op->opcode];
 }
 
@@ -256,18 +255,17 @@ EXEC_HANDLER(shuffle, shuffle_step)
 
 /* MOVLPS and MOVHPS to memory. */
 static bool store_half_step(struct vcpu *v, const struct ir_op *op) {
-  const bool high = op->opcode == IR_MOVHPS || op->opcode == IR_MOVHPD || op->opcode == IR_VMOVHPS ||
-                    op->opcode == IR_VMOVHPD;
+  const bool high =
+      op->opcode == IR_MOVHPS || op->opcode == IR_MOVHPD || op->opcode == IR_VMOVHPS || op->opcode == IR_VMOVHPD;
   return simd_available(v, op) && simd_store(v, op, v->fpu.ymm[op->operand[1].reg] + (high ? 8 : 0), 8, 0);
 }
 EXEC_HANDLER(store_half, store_half_step)
 
-/* --- blends by a register: XMM0 or operand 3 ------------------------------------------------------------------------------ */
+/* --- blends by a register: XMM0 or operand 3 ---------------------------------------------------------------------- */
 
 static void blend_by(union simd *d, const union simd *a, const union simd *b, const union simd *mask, unsigned bytes,
                      unsigned element) {
-  for (unsigned i = 0; i < bytes; i++)
-    d->u8[i] = (mask->u8[i | (element - 1)] & 0x80 ? b : a)->u8[i];
+  for (unsigned i = 0; i < bytes; i++) d->u8[i] = (mask->u8[i | (element - 1)] & 0x80 ? b : a)->u8[i];
 }
 
 static unsigned blend_element(const struct ir_op *op) {
@@ -284,8 +282,7 @@ static unsigned blend_element(const struct ir_op *op) {
 
 static bool blend_step(struct vcpu *v, const struct ir_op *op) {
   union simd a, b, d, mask;
-  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b))
-    return false;
+  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b)) return false;
   memcpy(&mask, v->fpu.ymm[simd_is_vex(op) ? op->operand[3].reg : 0], 32);
   blend_by(&d, &a, &b, &mask, op->operand[0].size, blend_element(op));
   simd_write(v, op, &d);
@@ -294,9 +291,7 @@ static bool blend_step(struct vcpu *v, const struct ir_op *op) {
 EXEC_HANDLER(blend, blend_step)
 
 ir_execute *simd_bind_shuffle(const struct ir_op *op) {
-  if (blend_element(op))
-    return blend;
-  if (!operations[op->opcode])
-    return NULL;
+  if (blend_element(op)) return blend;
+  if (!operations[op->opcode]) return NULL;
   return op->operand[0].kind == IR_MEMORY ? store_half : shuffle;
 }

@@ -2,7 +2,7 @@
 #include "cpu/exec/flags.h"
 #include "cpu/exec/simd.h"
 
-/* --- PCMPxSTRx: SDM 2B, "Imm8 Control Byte Operation for PCMPESTRI / ..." ------------------------------------------------- */
+/* --- PCMPxSTRx: SDM 2B, "Imm8 Control Byte Operation for PCMPESTRI / ..." ----------------------------------------- */
 
 enum aggregation { EQUAL_ANY, RANGES, EQUAL_EACH, EQUAL_ORDERED };
 
@@ -100,8 +100,7 @@ static void write_index(struct vcpu *v, const struct comparison *c, uint32_t res
 static void write_mask(struct vcpu *v, const struct ir_op *op, const struct comparison *c, uint32_t result) {
   union simd mask = {.u64 = {0}};
   mask.u32[0] = result;
-  for (unsigned i = 0; (c->control & 0x40) && i < 16; i++)
-    mask.u8[i] = result >> i * c->count / 16 & 1 ? 0xff : 0;
+  for (unsigned i = 0; (c->control & 0x40) && i < 16; i++) mask.u8[i] = result >> i * c->count / 16 & 1 ? 0xff : 0;
   simd_set(v, op, 0, &mask, 16);
 }
 
@@ -113,8 +112,7 @@ static uint64_t comparison_flags(const struct comparison *c, uint32_t result) {
 static bool compare_step(struct vcpu *v, const struct ir_op *op) {
   union simd a, b;
   struct comparison c;
-  if (!simd_available(v, op) || !simd_read(v, op, 1, 0, &b))
-    return false;
+  if (!simd_available(v, op) || !simd_read(v, op, 1, 0, &b)) return false;
   simd_get(v, &op->operand[0], &a);
   c.control = (uint8_t)op->immediate;
   c.count = c.control & 1 ? 8 : 16;
@@ -138,7 +136,7 @@ static bool compare_step(struct vcpu *v, const struct ir_op *op) {
 }
 EXEC_HANDLER(compare, compare_step)
 
-/* --- PTEST, VTESTPS, VTESTPD: ZF if a AND b is zero, CF if b AND NOT a is, in the bits that count ----------------------- */
+/* --- PTEST, VTESTPS, VTESTPD: ZF if a AND b is zero, CF if b AND NOT a is, in the bits that count ----------------- */
 
 static uint64_t bits_tested(unsigned opcode) {
   switch (opcode) {
@@ -150,8 +148,7 @@ static uint64_t bits_tested(unsigned opcode) {
 
 static bool test_step(struct vcpu *v, const struct ir_op *op) {
   union simd a, b;
-  if (!simd_available(v, op) || !simd_read(v, op, 1, simd_alignment(op, 1), &b))
-    return false;
+  if (!simd_available(v, op) || !simd_read(v, op, 1, simd_alignment(op, 1), &b)) return false;
   simd_get(v, &op->operand[0], &a);
   uint64_t both = 0, only_b = 0;
   for (unsigned i = 0; i < op->operand[0].size / 8; i++) {

@@ -136,11 +136,12 @@ float80 float80_scale(struct float80_context *context, float80 a, float80 by);
 /* The significand; the exponent goes to *exponent. */
 float80 float80_extract(struct float80_context *context, float80 a, float80 *exponent);
 
-/* FPREM, or FPREM1 with `nearest`. `quotient`: its low three bits; `partial`: the reduction has to be gone on with. */
+/* FPREM, or FPREM1 with `nearest`. `quotient`: its low three bits, if there is one; `partial`: the reduction has to be
+ * gone on with. */
 struct float80_remainder {
   float80 value;
   unsigned quotient;
-  bool partial;
+  bool has_quotient, partial;
 };
 struct float80_remainder float80_remainder(struct float80_context *context, float80 a, float80 b, bool nearest);
 

@@ -16,8 +16,7 @@ ir_execute *exec_bind_sse(const struct ir_op *op) {
                                                                   sse_bind_fma};
   for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
     ir_execute *handler = subjects[i](op);
-    if (handler)
-      return handler;
+    if (handler) return handler;
   }
   return NULL;
 }

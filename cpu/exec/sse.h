@@ -1,5 +1,5 @@
-/* Floating point of SSE and AVX on the bits of numbers, in integers: every host gives the same results and flags. Where the
- * host's own arithmetic is known to give the same (sse_arithmetic.c) it is used.
+/* Floating point of SSE and AVX on the bits of numbers, in integers: every host gives the same results and flags. Where
+ * the host's own arithmetic is known to give the same (sse_arithmetic.c) it is used.
  */
 #ifndef VMXSIM_CPU_EXEC_SSE_H
 #define VMXSIM_CPU_EXEC_SSE_H
@@ -8,8 +8,17 @@
 
 /* MXCSR */
 enum {
-  MXCSR_IE = 1, MXCSR_DE = 2, MXCSR_ZE = 4, MXCSR_OE = 8, MXCSR_UE = 16, MXCSR_PE = 32, MXCSR_FLAGS = 63,
-  MXCSR_DAZ = 1 << 6, MXCSR_MASK_SHIFT = 7, MXCSR_ROUNDING_SHIFT = 13, MXCSR_FTZ = 1 << 15,
+  MXCSR_IE = 1,
+  MXCSR_DE = 2,
+  MXCSR_ZE = 4,
+  MXCSR_OE = 8,
+  MXCSR_UE = 16,
+  MXCSR_PE = 32,
+  MXCSR_FLAGS = 63,
+  MXCSR_DAZ = 1 << 6,
+  MXCSR_MASK_SHIFT = 7,
+  MXCSR_ROUNDING_SHIFT = 13,
+  MXCSR_FTZ = 1 << 15,
 };
 enum sse_rounding { ROUND_NEAREST, ROUND_DOWN, ROUND_UP, ROUND_ZERO };
 
@@ -33,7 +42,8 @@ uint64_t sse_multiply_add(struct sse_context *c, const struct sse_format *f, uin
 
 enum sse_relation { SSE_LESS, SSE_EQUAL, SSE_GREATER, SSE_UNORDERED };
 /* `signaling`: a quiet NaN is invalid as well. */
-enum sse_relation sse_compare(struct sse_context *c, const struct sse_format *f, uint64_t a, uint64_t b, bool signaling);
+enum sse_relation sse_compare(struct sse_context *c, const struct sse_format *f, uint64_t a, uint64_t b,
+                              bool signaling);
 
 /* To an integer of 4 or 8 bytes, 80...0 if there is none; to an integral value; out of an integer; between formats. */
 uint64_t sse_to_integer(struct sse_context *c, const struct sse_format *f, uint64_t a, unsigned bytes,
@@ -49,7 +59,8 @@ static inline enum sse_rounding sse_rounding_of(const struct sse_context *c) {
   return (enum sse_rounding)(c->mxcsr >> MXCSR_ROUNDING_SHIFT & 3);
 }
 
-/* --- elements and the end of an instruction ------------------------------------------------------------------------- */
+/* --- elements and the end of an instruction -------------------------------------------------------------------------
+ */
 
 EXEC_INLINE uint64_t sse_element(const union simd *value, unsigned i, unsigned bytes) {
   return host_load(value->u8 + i * bytes, bytes);
@@ -65,13 +76,12 @@ static inline struct sse_context sse_begin(const struct vcpu *v) {
 bool sse_unmasked(struct vcpu *v, const struct sse_context *c);
 /* Puts the flags into MXCSR. False: one is unmasked, and #XM or #UD is pending. */
 static inline bool sse_end(struct vcpu *v, const struct sse_context *c) {
-  if (__builtin_expect(c->flags & ~(v->fpu.mxcsr >> MXCSR_MASK_SHIFT), 0))
-    return sse_unmasked(v, c);
+  if (__builtin_expect(c->flags & ~(v->fpu.mxcsr >> MXCSR_MASK_SHIFT), 0)) return sse_unmasked(v, c);
   v->fpu.mxcsr |= c->flags;
   return true;
 }
 
-/* --- the subjects of exec_bind_sse() ---------------------------------------------------------------------------------- */
+/* --- the subjects of exec_bind_sse() ------------------------------------------------------------------------------ */
 
 ir_execute *sse_bind_packed(const struct ir_op *op);  /* ADDPS ... MAXSD, HADD, DPPS, ROUND, RCP */
 ir_execute *sse_bind_compare(const struct ir_op *op); /* CMPPS, COMISS */

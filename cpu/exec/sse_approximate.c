@@ -1,5 +1,5 @@
-/* RCPPS and RSQRTPS: what the manual leaves to each processor, here the exact value rounded to 14 bits, so that every host
- * agrees. Denormals are zeros, results that would be denormal are zero. */
+/* RCPPS and RSQRTPS: what the manual leaves to each processor, here the exact value rounded to 14 bits, so that every
+ * host agrees. Denormals are zeros, results that would be denormal are zero. */
 #include "cpu/exec/sse.h"
 
 #define SIGN UINT32_C(0x80000000)
@@ -30,12 +30,9 @@ static uint64_t inverse(uint64_t a) {
 
 uint64_t sse_reciprocal(uint32_t a) {
   const uint32_t magnitude = a & ~SIGN, sign = a & SIGN;
-  if (magnitude > INFINITY_BITS)
-    return a | QUIET;
-  if (magnitude == INFINITY_BITS)
-    return sign;
-  if (magnitude < LEAST_NORMAL)
-    return sign | INFINITY_BITS;
+  if (magnitude > INFINITY_BITS) return a | QUIET;
+  if (magnitude == INFINITY_BITS) return sign;
+  if (magnitude < LEAST_NORMAL) return sign | INFINITY_BITS;
   const uint32_t result = to_14_bits(narrow(inverse(widen(magnitude))));
   return result < LEAST_NORMAL ? sign : sign | result;
 }
@@ -43,13 +40,9 @@ uint64_t sse_reciprocal(uint32_t a) {
 uint64_t sse_reciprocal_root(uint32_t a) {
   const uint32_t magnitude = a & ~SIGN, sign = a & SIGN;
   struct sse_context c = nearest;
-  if (magnitude > INFINITY_BITS)
-    return a | QUIET;
-  if (magnitude < LEAST_NORMAL)
-    return sign | INFINITY_BITS;
-  if (sign)
-    return DEFAULT_NAN;
-  if (magnitude == INFINITY_BITS)
-    return 0;
+  if (magnitude > INFINITY_BITS) return a | QUIET;
+  if (magnitude < LEAST_NORMAL) return sign | INFINITY_BITS;
+  if (sign) return DEFAULT_NAN;
+  if (magnitude == INFINITY_BITS) return 0;
   return to_14_bits(narrow(inverse(sse_square_root(&c, &sse_double, 0, widen(a)))));
 }

@@ -5,7 +5,7 @@ __extension__ typedef unsigned __int128 wide;
 
 const struct sse_format sse_half = {2, 10, 5}, sse_single = {4, 23, 8}, sse_double = {8, 52, 11};
 
-/* --- taking numbers apart ------------------------------------------------------------------------------------------------ */
+/* --- taking numbers apart ----------------------------------------------------------------------------------------- */
 
 enum kind { ZERO, FINITE, INFINITE };
 
@@ -87,14 +87,14 @@ static void note_denormal(struct sse_context *c, bool denormal) {
   if (denormal) c->flags |= MXCSR_DE;
 }
 
-/* --- NaNs: the first that is one, made quiet ---------------------------------------------------------------------------------- */
+/* --- NaNs: the first that is one, made quiet ---------------------------------------------------------------------- */
 
 static uint64_t propagate(struct sse_context *c, const struct sse_format *f, uint64_t a, uint64_t b) {
   if (is_signaling(f, a) || is_signaling(f, b)) c->flags |= MXCSR_IE;
   return (is_nan(f, a) ? a : b) | quiet_bit(f);
 }
 
-/* --- putting numbers together: rounding ------------------------------------------------------------------------------------------ */
+/* --- putting numbers together: rounding --------------------------------------------------------------------------- */
 
 static int width_of(wide m) {
   const uint64_t high = (uint64_t)(m >> 64), low = (uint64_t)m;
@@ -108,8 +108,7 @@ struct rounded {
 
 /* m / 2^shift. */
 static struct rounded shift_and_round(wide m, int shift, bool sign, enum sse_rounding rounding) {
-  if (shift <= 0)
-    return (struct rounded){(uint64_t)(m << -shift), false};
+  if (shift <= 0) return (struct rounded){(uint64_t)(m << -shift), false};
   if (shift > 127) {
     m = m != 0;
     shift = 2;
@@ -161,10 +160,8 @@ static uint64_t put_together_for(struct sse_context *c, const struct target *t, 
   const struct rounded r = shift_and_round(m, quantum - exponent, sign, t->rounding);
   if (r.inexact) c->flags |= MXCSR_PE;
   if (tiny && (r.inexact || !masked)) c->flags |= MXCSR_UE;
-  if (below)
-    return signed_bits(f, sign, r.value);
-  if (top - least + 1 >= (int)exponent_mask(f))
-    return overflow(c, f, sign, t->rounding);
+  if (below) return signed_bits(f, sign, r.value);
+  if (top - least + 1 >= (int)exponent_mask(f)) return overflow(c, f, sign, t->rounding);
   const uint64_t magnitude = ((uint64_t)(top - least) << f->fraction) + r.value;
   return magnitude >= infinity(f) ? overflow(c, f, sign, t->rounding) : signed_bits(f, sign, magnitude);
 }
@@ -175,7 +172,7 @@ static uint64_t put_together(struct sse_context *c, const struct sse_format *f, 
   return put_together_for(c, &t, sign, exponent, m, sticky);
 }
 
-/* --- sums ------------------------------------------------------------------------------------------------------------------------- */
+/* --- sums --------------------------------------------------------------------------------------------------------- */
 
 /* A term of a sum: significand * 2^exponent, with bit 125 the highest. */
 struct term {
@@ -194,11 +191,9 @@ static uint64_t add_terms(struct sse_context *c, const struct sse_format *f, str
   const int distance = x.exponent - y.exponent;
   const wide aligned = distance > 127 ? 0 : y.significand >> distance;
   const bool sticky = distance > 127 || aligned << distance != y.significand;
-  if (x.sign == y.sign)
-    return put_together(c, f, x.sign, x.exponent, x.significand + aligned, sticky);
+  if (x.sign == y.sign) return put_together(c, f, x.sign, x.exponent, x.significand + aligned, sticky);
   const wide difference = x.significand - aligned - sticky;
-  if (difference == 0 && !sticky)
-    return signed_bits(f, sse_rounding_of(c) == ROUND_DOWN, 0);
+  if (difference == 0 && !sticky) return signed_bits(f, sse_rounding_of(c) == ROUND_DOWN, 0);
   return put_together(c, f, x.sign, x.exponent, difference, sticky);
 }
 
@@ -208,43 +203,35 @@ static struct term term_of(const struct number *n) {
 
 static uint64_t add_numbers(struct sse_context *c, const struct sse_format *f, const struct number *x,
                             const struct number *y) {
-  if (x->kind == INFINITE && y->kind == INFINITE && x->sign != y->sign)
-    return invalid(c, f);
+  if (x->kind == INFINITE && y->kind == INFINITE && x->sign != y->sign) return invalid(c, f);
   note_denormal(c, x->denormal || y->denormal);
   if (x->kind == INFINITE || y->kind == INFINITE)
     return signed_bits(f, x->kind == INFINITE ? x->sign : y->sign, infinity(f));
   if (x->kind == ZERO && y->kind == ZERO)
     return signed_bits(f, x->sign == y->sign ? x->sign : sse_rounding_of(c) == ROUND_DOWN, 0);
-  if (x->kind == ZERO)
-    return put_together(c, f, y->sign, y->exponent, y->significand, false);
-  if (y->kind == ZERO)
-    return put_together(c, f, x->sign, x->exponent, x->significand, false);
+  if (x->kind == ZERO) return put_together(c, f, y->sign, y->exponent, y->significand, false);
+  if (y->kind == ZERO) return put_together(c, f, x->sign, x->exponent, x->significand, false);
   return add_terms(c, f, term_of(x), term_of(y));
 }
 
 static uint64_t add_soft(struct sse_context *c, const struct sse_format *f, uint64_t a, uint64_t b, bool negate) {
-  if (is_nan(f, a) || is_nan(f, b))
-    return propagate(c, f, a, b);
+  if (is_nan(f, a) || is_nan(f, b)) return propagate(c, f, a, b);
   const struct number x = take_apart(c, f, a);
   struct number y = take_apart(c, f, b);
   y.sign ^= negate;
   return add_numbers(c, f, &x, &y);
 }
 
-/* --- products ---------------------------------------------------------------------------------------------------------------------- */
+/* --- products ----------------------------------------------------------------------------------------------------- */
 
 static uint64_t multiply_soft(struct sse_context *c, const struct sse_format *f, uint64_t a, uint64_t b) {
-  if (is_nan(f, a) || is_nan(f, b))
-    return propagate(c, f, a, b);
+  if (is_nan(f, a) || is_nan(f, b)) return propagate(c, f, a, b);
   const struct number x = take_apart(c, f, a), y = take_apart(c, f, b);
   const bool sign = x.sign != y.sign;
-  if ((x.kind == INFINITE && y.kind == ZERO) || (x.kind == ZERO && y.kind == INFINITE))
-    return invalid(c, f);
+  if ((x.kind == INFINITE && y.kind == ZERO) || (x.kind == ZERO && y.kind == INFINITE)) return invalid(c, f);
   note_denormal(c, x.denormal || y.denormal);
-  if (x.kind == INFINITE || y.kind == INFINITE)
-    return signed_bits(f, sign, infinity(f));
-  if (x.kind == ZERO || y.kind == ZERO)
-    return signed_bits(f, sign, 0);
+  if (x.kind == INFINITE || y.kind == INFINITE) return signed_bits(f, sign, infinity(f));
+  if (x.kind == ZERO || y.kind == ZERO) return signed_bits(f, sign, 0);
   return put_together(c, f, sign, x.exponent + y.exponent, (wide)x.significand * y.significand, false);
 }
 
@@ -265,14 +252,12 @@ static uint64_t multiply_add_nan(struct sse_context *c, const struct sse_format 
 
 uint64_t sse_multiply_add(struct sse_context *c, const struct sse_format *f, uint64_t a, uint64_t b, uint64_t addend,
                           bool negate_product, bool negate_addend) {
-  if (is_nan(f, a) || is_nan(f, b) || is_nan(f, addend))
-    return multiply_add_nan(c, f, a, b, addend);
+  if (is_nan(f, a) || is_nan(f, b) || is_nan(f, addend)) return multiply_add_nan(c, f, a, b, addend);
   const struct number x = take_apart(c, f, a), y = take_apart(c, f, b);
   struct number z = take_apart(c, f, addend);
   const bool sign = (x.sign != y.sign) != negate_product;
   z.sign ^= negate_addend;
-  if ((x.kind == INFINITE && y.kind == ZERO) || (x.kind == ZERO && y.kind == INFINITE))
-    return invalid(c, f);
+  if ((x.kind == INFINITE && y.kind == ZERO) || (x.kind == ZERO && y.kind == INFINITE)) return invalid(c, f);
   const bool denormal = x.denormal || y.denormal;
   if (x.kind == FINITE && y.kind == FINITE && z.kind == FINITE) {
     note_denormal(c, denormal || z.denormal);
@@ -281,30 +266,25 @@ uint64_t sse_multiply_add(struct sse_context *c, const struct sse_format *f, uin
   struct number product = {sign, denormal, FINITE, 0, 0};
   if (x.kind == INFINITE || y.kind == INFINITE) product.kind = INFINITE;
   if (x.kind == ZERO || y.kind == ZERO) product.kind = ZERO;
-  if (product.kind != FINITE || z.kind == INFINITE)
-    return add_numbers(c, f, &product, &z);
+  if (product.kind != FINITE || z.kind == INFINITE) return add_numbers(c, f, &product, &z);
   note_denormal(c, denormal);
   return put_together(c, f, sign, x.exponent + y.exponent, (wide)x.significand * y.significand, false);
 }
 
-/* --- quotients and roots --------------------------------------------------------------------------------------------------------------- */
+/* --- quotients and roots ------------------------------------------------------------------------------------------ */
 
 static uint64_t divide_soft(struct sse_context *c, const struct sse_format *f, uint64_t a, uint64_t b) {
-  if (is_nan(f, a) || is_nan(f, b))
-    return propagate(c, f, a, b);
+  if (is_nan(f, a) || is_nan(f, b)) return propagate(c, f, a, b);
   const struct number x = take_apart(c, f, a), y = take_apart(c, f, b);
   const bool sign = x.sign != y.sign;
-  if (x.kind == y.kind && x.kind != FINITE)
-    return invalid(c, f);
+  if (x.kind == y.kind && x.kind != FINITE) return invalid(c, f);
   if (x.kind == FINITE && y.kind == ZERO) {
     c->flags |= MXCSR_ZE;
     return signed_bits(f, sign, infinity(f));
   }
   note_denormal(c, x.denormal || y.denormal);
-  if (x.kind == INFINITE || y.kind == ZERO)
-    return signed_bits(f, sign, infinity(f));
-  if (x.kind == ZERO || y.kind == INFINITE)
-    return signed_bits(f, sign, 0);
+  if (x.kind == INFINITE || y.kind == ZERO) return signed_bits(f, sign, infinity(f));
+  if (x.kind == ZERO || y.kind == INFINITE) return signed_bits(f, sign, 0);
   const wide dividend = (wide)x.significand << 64;
   return put_together(c, f, sign, x.exponent - y.exponent - 64, dividend / y.significand,
                       dividend % y.significand != 0);
@@ -328,15 +308,11 @@ static uint64_t integer_root(wide m, bool *exact) {
 
 uint64_t sse_square_root(struct sse_context *c, const struct sse_format *f, uint64_t a, uint64_t b) {
   SIMD_UNUSED(a);
-  if (is_nan(f, b))
-    return propagate(c, f, b, b);
+  if (is_nan(f, b)) return propagate(c, f, b, b);
   const struct number x = take_apart(c, f, b);
-  if (x.kind == ZERO)
-    return signed_bits(f, x.sign, 0);
-  if (x.sign)
-    return invalid(c, f);
-  if (x.kind == INFINITE)
-    return infinity(f);
+  if (x.kind == ZERO) return signed_bits(f, x.sign, 0);
+  if (x.sign) return invalid(c, f);
+  if (x.kind == INFINITE) return infinity(f);
   note_denormal(c, x.denormal);
   const int odd = (x.exponent - 62) & 1; /* bit 62 is the highest; the exponent has to become even */
   bool exact;
@@ -344,11 +320,14 @@ uint64_t sse_square_root(struct sse_context *c, const struct sse_format *f, uint
   return put_together(c, f, false, (x.exponent - 62 - odd) / 2, root, !exact);
 }
 
-/* --- the host's arithmetic, where it is the same --------------------------------------------------------------------------------------- */
+/* --- the host's arithmetic, where it is the same ------------------------------------------------------------------ */
 
-/* Rounding to nearest, PE masked: then normal operands with a normal result raise at most PE, and if that is set already
- * the host's result is all there is. Without it the result has to be exact. */
-enum { HOST_CARES = 3 << MXCSR_ROUNDING_SHIFT | MXCSR_PE << MXCSR_MASK_SHIFT, HOST_WANTS = MXCSR_PE << MXCSR_MASK_SHIFT };
+/* Rounding to nearest, PE masked: then normal operands with a normal result raise at most PE, and if that is set
+ * already the host's result is all there is. Without it the result has to be exact. */
+enum {
+  HOST_CARES = 3 << MXCSR_ROUNDING_SHIFT | MXCSR_PE << MXCSR_MASK_SHIFT,
+  HOST_WANTS = MXCSR_PE << MXCSR_MASK_SHIFT
+};
 
 static inline bool host_may(const struct sse_context *c) {
   return (c->mxcsr & HOST_CARES) == HOST_WANTS;
@@ -396,40 +375,35 @@ EXEC_INLINE float host_4(enum host_operation operation, float x, float y) {
   }
 }
 
-/* Whether no rounding took place: the error of a sum is computed exactly; a product fits if its factors' odd parts do. */
+/* Whether no rounding took place: the error of a sum is computed exactly; a product fits if its factors' odd parts do.
+ */
 EXEC_INLINE bool is_exact_8(enum host_operation operation, union real_8 x, union real_8 y, double result) {
   if (operation == HOST_MULTIPLY)
     return __builtin_ctzll(x.bits | UINT64_C(1) << 52) + __builtin_ctzll(y.bits | UINT64_C(1) << 52) >= 53;
-  if (operation == HOST_DIVIDE)
-    return false;
+  if (operation == HOST_DIVIDE) return false;
   const double b = operation == HOST_SUBTRACT ? -y.value : y.value, back = result - x.value;
   return (x.value - (result - back)) + (b - back) == 0;
 }
 EXEC_INLINE bool is_exact_4(enum host_operation operation, union real_4 x, union real_4 y, float result) {
-  if (operation == HOST_DIVIDE)
-    return false;
-  if (operation == HOST_MULTIPLY)
-    return (double)x.value * (double)y.value == (double)result;
+  if (operation == HOST_DIVIDE) return false;
+  if (operation == HOST_MULTIPLY) return (double)x.value * (double)y.value == (double)result;
   const float b = operation == HOST_SUBTRACT ? -y.value : y.value, back = result - x.value;
   return (x.value - (result - back)) + (b - back) == 0;
 }
 
 EXEC_INLINE bool on_host(const struct sse_context *c, const struct sse_format *f, enum host_operation operation,
                          uint64_t a, uint64_t b, uint64_t *result) {
-  if (!host_may(c))
-    return false;
+  if (!host_may(c)) return false;
   const bool inexact_allowed = (c->mxcsr | c->flags) & MXCSR_PE;
   if (f->bytes == 8) {
     const union real_8 x = {a}, y = {b};
-    if (!good_operand_8(a) || !good_operand_8(b))
-      return false;
+    if (!good_operand_8(a) || !good_operand_8(b)) return false;
     const union real_8 r = {.value = host_8(operation, x.value, y.value)};
     *result = r.bits;
     return good_result_8(r.bits) && (inexact_allowed || is_exact_8(operation, x, y, r.value));
   }
   const union real_4 x = {(uint32_t)a}, y = {(uint32_t)b};
-  if (!good_operand_4(x.bits) || !good_operand_4(y.bits))
-    return false;
+  if (!good_operand_4(x.bits) || !good_operand_4(y.bits)) return false;
   const union real_4 r = {.value = host_4(operation, x.value, y.value)};
   *result = r.bits;
   return good_result_4(r.bits) && (inexact_allowed || is_exact_4(operation, x, y, r.value));
@@ -452,7 +426,7 @@ uint64_t sse_divide(struct sse_context *c, const struct sse_format *f, uint64_t 
   return on_host(c, f, HOST_DIVIDE, a, b, &result) ? result : divide_soft(c, f, a, b);
 }
 
-/* --- comparisons ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- comparisons -------------------------------------------------------------------------------------------------- */
 
 static uint64_t without_denormal(const struct sse_context *c, const struct sse_format *f, uint64_t a) {
   const bool denormal = !(a & infinity(f)) && (c->mxcsr & MXCSR_DAZ);
@@ -471,10 +445,8 @@ enum sse_relation sse_compare(struct sse_context *c, const struct sse_format *f,
   }
   const uint64_t x = without_denormal(c, f, a), y = without_denormal(c, f, b), sign = sign_bit(f);
   note_denormal(c, is_denormal(f, x) || is_denormal(f, y));
-  if (x == y || !((x | y) & ~sign))
-    return SSE_EQUAL;
-  if ((x ^ y) & sign)
-    return x & sign ? SSE_LESS : SSE_GREATER;
+  if (x == y || !((x | y) & ~sign)) return SSE_EQUAL;
+  if ((x ^ y) & sign) return x & sign ? SSE_LESS : SSE_GREATER;
   return (x < y) != ((x & sign) != 0) ? SSE_LESS : SSE_GREATER;
 }
 
@@ -488,44 +460,35 @@ uint64_t sse_maximum(struct sse_context *c, const struct sse_format *f, uint64_t
   return without_denormal(c, f, first ? a : b);
 }
 
-/* --- conversions ------------------------------------------------------------------------------------------------------------------------------- */
+/* --- conversions -------------------------------------------------------------------------------------------------- */
 
 uint64_t sse_to_integer(struct sse_context *c, const struct sse_format *f, uint64_t a, unsigned bytes,
                         enum sse_rounding rounding) {
   const uint64_t least = UINT64_C(1) << (bytes * 8 - 1);
-  if (is_nan(f, a))
-    return c->flags |= MXCSR_IE, least;
+  if (is_nan(f, a)) return c->flags |= MXCSR_IE, least;
   const struct number n = take_apart(c, f, a);
-  if (n.kind == ZERO)
-    return 0;
-  if (n.kind == INFINITE || n.exponent > 1)
-    return c->flags |= MXCSR_IE, least;
+  if (n.kind == ZERO) return 0;
+  if (n.kind == INFINITE || n.exponent > 1) return c->flags |= MXCSR_IE, least;
   const struct rounded r = shift_and_round(n.significand, -n.exponent, n.sign, rounding);
-  if (r.value > least - !n.sign)
-    return c->flags |= MXCSR_IE, least;
+  if (r.value > least - !n.sign) return c->flags |= MXCSR_IE, least;
   if (r.inexact) c->flags |= MXCSR_PE;
   return truncate_to(n.sign ? 0 - r.value : r.value, bytes);
 }
 
 uint64_t sse_round(struct sse_context *c, const struct sse_format *f, uint64_t a, enum sse_rounding rounding) {
-  if (is_nan(f, a))
-    return propagate(c, f, a, a);
+  if (is_nan(f, a)) return propagate(c, f, a, a);
   const struct number n = take_apart(c, f, a);
-  if (n.kind == ZERO)
-    return signed_bits(f, n.sign, 0);
-  if (n.kind == INFINITE || n.exponent + TOP_BIT >= f->fraction)
-    return a;
+  if (n.kind == ZERO) return signed_bits(f, n.sign, 0);
+  if (n.kind == INFINITE || n.exponent + TOP_BIT >= f->fraction) return a;
   const struct rounded r = shift_and_round(n.significand, -n.exponent, n.sign, rounding);
   if (r.inexact) c->flags |= MXCSR_PE;
-  if (r.value == 0)
-    return signed_bits(f, n.sign, 0);
+  if (r.value == 0) return signed_bits(f, n.sign, 0);
   struct sse_context exact = {0, 0};
   return put_together(&exact, f, n.sign, 0, r.value, false);
 }
 
 uint64_t sse_from_integer(struct sse_context *c, const struct sse_format *f, int64_t value) {
-  if (value == 0)
-    return 0;
+  if (value == 0) return 0;
   return put_together(c, f, value < 0, 0, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, false);
 }
 
@@ -540,14 +503,11 @@ static uint64_t convert_nan(struct sse_context *c, const struct sse_format *from
 
 /* Half precision knows neither DAZ (as a source) nor FTZ (as a result), and its denormals are no exceptions. */
 uint64_t sse_convert(struct sse_context *c, const struct sse_format *from, const struct sse_format *to, uint64_t a) {
-  if (is_nan(from, a))
-    return convert_nan(c, from, to, a);
+  if (is_nan(from, a)) return convert_nan(c, from, to, a);
   const struct sse_context no_daz = {0, 0};
   const struct number n = take_apart(from->bytes == 2 ? &no_daz : c, from, a);
-  if (n.kind == ZERO)
-    return signed_bits(to, n.sign, 0);
-  if (n.kind == INFINITE)
-    return signed_bits(to, n.sign, infinity(to));
+  if (n.kind == ZERO) return signed_bits(to, n.sign, 0);
+  if (n.kind == INFINITE) return signed_bits(to, n.sign, infinity(to));
   note_denormal(c, n.denormal && from->bytes != 2);
   const struct target t = {to, sse_rounding_of(c), to->bytes != 2};
   return put_together_for(c, &t, n.sign, n.exponent, n.significand, false);

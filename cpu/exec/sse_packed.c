@@ -1,18 +1,16 @@
 /* Floating-point arithmetic over the elements of vectors: ADDPS and its like, HADD, DPPS, ROUND, RCP, RSQRT. */
 #include "cpu/exec/sse.h"
 
-/* --- ADD, SUB, MUL, DIV, SQRT, MIN, MAX: packed and scalar ------------------------------------------------------------- */
+/* --- ADD, SUB, MUL, DIV, SQRT, MIN, MAX: packed and scalar -------------------------------------------------------- */
 
 EXEC_INLINE bool packed(struct vcpu *v, const struct ir_op *op, sse_operation *operation, const struct sse_format *f) {
   union simd a, b, d;
   struct sse_context c = sse_begin(v);
-  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b))
-    return false;
+  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b)) return false;
   const unsigned bytes = f->bytes, count = op->operand[0].size / bytes;
   for (unsigned i = 0; i < count; i++)
     sse_set_element(&d, i, bytes, operation(&c, f, sse_element(&a, i, bytes), sse_element(&b, i, bytes)));
-  if (!sse_end(v, &c))
-    return false;
+  if (!sse_end(v, &c)) return false;
   simd_write(v, op, &d);
   return true;
 }
@@ -21,18 +19,14 @@ EXEC_INLINE bool packed(struct vcpu *v, const struct ir_op *op, sse_operation *o
 EXEC_INLINE bool scalar(struct vcpu *v, const struct ir_op *op, sse_operation *operation, const struct sse_format *f) {
   const unsigned bytes = f->bytes, first = simd_has_three(op);
   struct sse_context c = sse_begin(v);
-  if (!simd_available(v, op))
-    return false;
+  if (!simd_available(v, op)) return false;
   const struct ir_operand *second = &op->operand[first + 1];
-  const struct loaded b = second->kind == IR_MEMORY
-                              ? load_memory(v, op, bytes)
-                              : (struct loaded){host_load(v->fpu.ymm[second->reg], bytes), true};
-  if (!b.ok)
-    return false;
+  const struct loaded b = second->kind == IR_MEMORY ? load_memory(v, op, bytes)
+                                                    : (struct loaded){host_load(v->fpu.ymm[second->reg], bytes), true};
+  if (!b.ok) return false;
   const uint8_t *a = v->fpu.ymm[op->operand[first].reg];
   const uint64_t result = operation(&c, f, host_load(a, bytes), b.value);
-  if (!sse_end(v, &c))
-    return false;
+  if (!sse_end(v, &c)) return false;
   uint8_t *to = v->fpu.ymm[op->operand[0].reg];
   if (to != a) memcpy(to, a, 16);
   host_store(to, bytes, result);
@@ -40,22 +34,22 @@ EXEC_INLINE bool scalar(struct vcpu *v, const struct ir_op *op, sse_operation *o
   return true;
 }
 
-#define ARITHMETIC(name, operation)                                                                                    \
-  static bool name##ps_step(struct vcpu *v, const struct ir_op *op) {                                                  \
-    return packed(v, op, operation, &sse_single);                                                                      \
-  }                                                                                                                    \
-  static bool name##pd_step(struct vcpu *v, const struct ir_op *op) {                                                  \
-    return packed(v, op, operation, &sse_double);                                                                      \
-  }                                                                                                                    \
-  static bool name##ss_step(struct vcpu *v, const struct ir_op *op) {                                                  \
-    return scalar(v, op, operation, &sse_single);                                                                      \
-  }                                                                                                                    \
-  static bool name##sd_step(struct vcpu *v, const struct ir_op *op) {                                                  \
-    return scalar(v, op, operation, &sse_double);                                                                      \
-  }                                                                                                                    \
-  EXEC_HANDLER(name##ps, name##ps_step)                                                                                \
-  EXEC_HANDLER(name##pd, name##pd_step)                                                                                \
-  EXEC_HANDLER(name##ss, name##ss_step)                                                                                \
+#define ARITHMETIC(name, operation) \
+  static bool name##ps_step(struct vcpu *v, const struct ir_op *op) { \
+    return packed(v, op, operation, &sse_single); \
+  } \
+  static bool name##pd_step(struct vcpu *v, const struct ir_op *op) { \
+    return packed(v, op, operation, &sse_double); \
+  } \
+  static bool name##ss_step(struct vcpu *v, const struct ir_op *op) { \
+    return scalar(v, op, operation, &sse_single); \
+  } \
+  static bool name##sd_step(struct vcpu *v, const struct ir_op *op) { \
+    return scalar(v, op, operation, &sse_double); \
+  } \
+  EXEC_HANDLER(name##ps, name##ps_step) \
+  EXEC_HANDLER(name##pd, name##pd_step) \
+  EXEC_HANDLER(name##ss, name##ss_step) \
   EXEC_HANDLER(name##sd, name##sd_step)
 
 ARITHMETIC(add, sse_add)
@@ -66,7 +60,7 @@ ARITHMETIC(min, sse_minimum)
 ARITHMETIC(max, sse_maximum)
 ARITHMETIC(sqrt, sse_square_root)
 
-/* --- ADDSUB, HADD, HSUB ---------------------------------------------------------------------------------------------------- */
+/* --- ADDSUB, HADD, HSUB ------------------------------------------------------------------------------------------- */
 
 static const struct sse_format *format_of(const struct ir_op *op) {
   switch (op->opcode) {
@@ -91,14 +85,12 @@ static bool addsub_step(struct vcpu *v, const struct ir_op *op) {
   const struct sse_format *f = format_of(op);
   union simd a, b, d;
   struct sse_context c = sse_begin(v);
-  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b))
-    return false;
+  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b)) return false;
   for (unsigned i = 0; i < op->operand[0].size / f->bytes; i++) {
     sse_operation *operation = i & 1 ? sse_add : sse_subtract;
     sse_set_element(&d, i, f->bytes, operation(&c, f, sse_element(&a, i, f->bytes), sse_element(&b, i, f->bytes)));
   }
-  if (!sse_end(v, &c))
-    return false;
+  if (!sse_end(v, &c)) return false;
   simd_write(v, op, &d);
   return true;
 }
@@ -110,16 +102,14 @@ static bool horizontal(struct vcpu *v, const struct ir_op *op, sse_operation *op
   const unsigned lane = 16u / f->bytes, half = lane / 2;
   union simd a, b, d;
   struct sse_context c = sse_begin(v);
-  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b))
-    return false;
+  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b)) return false;
   for (unsigned i = 0; i < op->operand[0].size / f->bytes; i++) {
     const unsigned within = i % lane, at = i - within + 2 * (within % half);
     const union simd *from = within < half ? &a : &b;
     const uint64_t x = sse_element(from, at, f->bytes), y = sse_element(from, at + 1, f->bytes);
     sse_set_element(&d, i, f->bytes, operation(&c, f, x, y));
   }
-  if (!sse_end(v, &c))
-    return false;
+  if (!sse_end(v, &c)) return false;
   simd_write(v, op, &d);
   return true;
 }
@@ -132,7 +122,7 @@ static bool hsub_step(struct vcpu *v, const struct ir_op *op) {
 EXEC_HANDLER(hadd, hadd_step)
 EXEC_HANDLER(hsub, hsub_step)
 
-/* --- DPPS, DPPD -------------------------------------------------------------------------------------------------------------- */
+/* --- DPPS, DPPD --------------------------------------------------------------------------------------------------- */
 
 /* One lane: immediate 7:4 which products count, 3:0 where the sum goes. Sums are of pairs, then of the pairs' sums. */
 static void dot_product(struct sse_context *c, const struct sse_format *f, union simd *d, const union simd *a,
@@ -152,18 +142,16 @@ static bool dot_step(struct vcpu *v, const struct ir_op *op) {
   const struct sse_format *f = format_of(op);
   union simd a, b, d;
   struct sse_context c = sse_begin(v);
-  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b))
-    return false;
+  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b)) return false;
   for (unsigned start = 0; start < op->operand[0].size / f->bytes; start += 16u / f->bytes)
     dot_product(&c, f, &d, &a, &b, start, (uint8_t)op->immediate);
-  if (!sse_end(v, &c))
-    return false;
+  if (!sse_end(v, &c)) return false;
   simd_write(v, op, &d);
   return true;
 }
 EXEC_HANDLER(dot, dot_step)
 
-/* --- ROUND -------------------------------------------------------------------------------------------------------------------- */
+/* --- ROUND -------------------------------------------------------------------------------------------------------- */
 
 enum { ROUND_BY_MXCSR = 4, ROUND_QUIETLY = 8 };
 
@@ -176,27 +164,24 @@ static bool round_step(struct vcpu *v, const struct ir_op *op) {
   const struct sse_format *f = format_of(op);
   union simd a, b;
   struct sse_context c = sse_begin(v);
-  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b))
-    return false;
+  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b)) return false;
   const bool by_mxcsr = op->immediate & ROUND_BY_MXCSR;
   const enum sse_rounding rounding = by_mxcsr ? sse_rounding_of(&c) : (enum sse_rounding)(op->immediate & 3);
   const unsigned count = is_scalar(op->opcode) ? 1 : op->operand[0].size / f->bytes;
   for (unsigned i = 0; i < count; i++)
     sse_set_element(&a, i, f->bytes, sse_round(&c, f, sse_element(&b, i, f->bytes), rounding));
   if (op->immediate & ROUND_QUIETLY) c.flags &= ~(uint32_t)MXCSR_PE;
-  if (!sse_end(v, &c))
-    return false;
+  if (!sse_end(v, &c)) return false;
   simd_write(v, op, &a);
   return true;
 }
 EXEC_HANDLER(round_elements, round_step)
 
-/* --- RCP, RSQRT: no exceptions, whatever MXCSR says --------------------------------------------------------------------------- */
+/* --- RCP, RSQRT: no exceptions, whatever MXCSR says --------------------------------------------------------------- */
 
 static bool approximate(struct vcpu *v, const struct ir_op *op, uint64_t (*function)(uint32_t)) {
   union simd a, b;
-  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b))
-    return false;
+  if (!simd_available(v, op) || !simd_sources(v, op, &a, &b)) return false;
   const unsigned count = is_scalar(op->opcode) ? 1 : op->operand[0].size / 4u;
   for (unsigned i = 0; i < count; i++) a.u32[i] = (uint32_t)function(b.u32[i]);
   simd_write(v, op, &a);
@@ -211,8 +196,8 @@ static bool rsqrt_step(struct vcpu *v, const struct ir_op *op) {
 EXEC_HANDLER(rcp, rcp_step)
 EXEC_HANDLER(rsqrt, rsqrt_step)
 
-#define ALL_FOUR(NAME, name)                                                                                           \
-  SIMD_BOTH(NAME##PS, name##ps), SIMD_BOTH(NAME##PD, name##pd), SIMD_BOTH(NAME##SS, name##ss),                         \
+#define ALL_FOUR(NAME, name) \
+  SIMD_BOTH(NAME##PS, name##ps), SIMD_BOTH(NAME##PD, name##pd), SIMD_BOTH(NAME##SS, name##ss), \
       SIMD_BOTH(NAME##SD, name##sd)
 
 /* clang-format off */

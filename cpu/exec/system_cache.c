@@ -25,7 +25,7 @@ static bool invpcid_allowed(const struct vcpu *v, uint64_t type, uint64_t low, u
   const uint64_t pcid = low & PAGE_OFFSET;
   if (type > 3 || low & ~PAGE_OFFSET) return false;
   if (type <= 1 && !(v->s.cr4 & CR4_PCIDE) && pcid) return false;
-  return type != 0 || mmu_is_canonical(v, linear);
+  return type != 0 || system_is_canonical(v, linear); /* whatever CR4.LA57 is */
 }
 
 static void system_invpcid(struct vcpu *v, const struct ir_op *op) {

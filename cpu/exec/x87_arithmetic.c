@@ -170,9 +170,13 @@ static bool fxtract_step(struct vcpu *v, const struct ir_op *op) {
 }
 EXEC_HANDLER(fxtract, fxtract_step)
 
-static unsigned quotient_conditions(const struct float80_remainder *r) {
-  if (r->partial) return X87_C2;
-  return (r->quotient & 4 ? X87_C0 : 0u) | (r->quotient & 2 ? X87_C3 : 0u) | (r->quotient & 1 ? X87_C1 : 0u);
+/* C2, and where there is a quotient its low bits. */
+static void set_quotient(struct vcpu *v, const struct float80_remainder *r) {
+  x87_set_conditions(v, X87_C2, r->partial ? X87_C2 : 0);
+  if (!r->has_quotient) return;
+  const unsigned bits =
+      (r->quotient & 4 ? X87_C0 : 0u) | (r->quotient & 2 ? X87_C3 : 0u) | (r->quotient & 1 ? X87_C1 : 0u);
+  x87_set_conditions(v, X87_C0 | X87_C1 | X87_C3, bits);
 }
 
 static bool remainder_step(struct vcpu *v, const struct ir_op *op) {
@@ -187,9 +191,8 @@ static bool remainder_step(struct vcpu *v, const struct ir_op *op) {
     r = float80_remainder(&context, x87_get(v, 0), x87_get(v, 1), op->opcode == IR_FPREM1);
     stores = x87_note(v, op, &context);
   }
-  if (!stores) return true;
-  x87_set_conditions(v, X87_C0 | X87_C1 | X87_C2 | X87_C3, quotient_conditions(&r));
-  x87_set(v, 0, r.value);
+  set_quotient(v, &r);
+  if (stores) x87_set(v, 0, r.value);
   return true;
 }
 EXEC_HANDLER(fprem, remainder_step)

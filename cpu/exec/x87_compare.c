@@ -46,7 +46,7 @@ static bool find_other(struct vcpu *v, const struct ir_op *op, struct other *b) 
   return true;
 }
 
-/* False: nothing more is to be done. */
+/* True: whatever pops is to pop. The conditions are set even if an exception is not masked. */
 static bool compare(struct vcpu *v, const struct ir_op *op, const struct other *b, bool quiet,
                     enum float80_order *order) {
   *order = FLOAT80_UNORDERED;
@@ -65,9 +65,8 @@ EXEC_INLINE bool to_conditions(struct vcpu *v, const struct ir_op *op, bool quie
   enum float80_order order;
   if (!x87_available(v, op) || !find_other(v, op, &b)) return false;
   x87_record(v, op);
-  if (!compare(v, op, &b, quiet, &order)) return true;
+  if (compare(v, op, &b, quiet, &order)) pop_times(v, pops);
   x87_set_conditions(v, CONDITIONS, condition_bits[order]);
-  pop_times(v, pops);
   return true;
 }
 
@@ -76,9 +75,8 @@ EXEC_INLINE bool to_flags(struct vcpu *v, const struct ir_op *op, bool quiet, un
   enum float80_order order;
   if (!x87_available(v, op) || !find_other(v, op, &b)) return false;
   x87_record(v, op);
-  if (!compare(v, op, &b, quiet, &order)) return true;
+  if (compare(v, op, &b, quiet, &order)) pop_times(v, pops);
   flags_write_arithmetic(v, flag_bits[order]);
-  pop_times(v, pops);
   return true;
 }
 

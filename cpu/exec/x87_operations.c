@@ -103,7 +103,7 @@ static struct float80_remainder remainder_of(struct float80_context *context, st
   const int32_t distance = a.exponent - b.exponent;
   const bool partial = distance >= 64;
   struct reduction r = {a.significand >> 64, b.significand >> 64, 0, b.exponent, false};
-  if (distance < (nearest ? -1 : 0)) return (struct float80_remainder){float80_pack(context, a), 0, false};
+  if (distance < (nearest ? -1 : 0)) return (struct float80_remainder){float80_pack(context, a), 0, true, false};
   if (distance < 0) {
     r.exponent = a.exponent;
     r.divisor <<= 1;
@@ -115,9 +115,9 @@ static struct float80_remainder remainder_of(struct float80_context *context, st
   }
   if (nearest && !partial) reduce_to_nearest(&r);
   const unsigned quotient = partial ? 0 : r.quotient & 7;
-  if (r.left == 0) return (struct float80_remainder){float80_zero(a.sign), quotient, partial};
+  if (r.left == 0) return (struct float80_remainder){float80_zero(a.sign), quotient, true, partial};
   const struct float80_parts parts = float80_normalized(a.sign != r.negated, r.exponent, r.left << 64);
-  return (struct float80_remainder){float80_pack(context, parts), quotient, partial};
+  return (struct float80_remainder){float80_pack(context, parts), quotient, true, partial};
 }
 
 struct float80_remainder float80_remainder(struct float80_context *context, float80 a, float80 b, bool nearest) {
@@ -128,7 +128,9 @@ struct float80_remainder float80_remainder(struct float80_context *context, floa
     result.value = float80_invalid(context);
     return result;
   }
-  if (float80_denormal_operands(context, a, b) || class_a == FLOAT80_ZERO) return result;
+  if (float80_denormal_operands(context, a, b)) return result;
+  result.has_quotient = true;
+  if (class_a == FLOAT80_ZERO) return result;
   if (class_b == FLOAT80_INFINITE) {
     result.value = float80_pack(context, float80_unpack(a));
     return result;

@@ -62,7 +62,7 @@ static bool fld_register_step(struct vcpu *v, const struct ir_op *op) {
   if (!x87_available(v, op)) return false;
   const unsigned reg = op->operand[0].reg;
   const struct float80_context context = x87_full_context(v);
-  if (!x87_empty(v, reg) || !x87_empty(v, 7)) return push_checked(v, op, x87_get(v, reg), &context);
+  if (!x87_empty(v, reg)) return push_checked(v, op, x87_get(v, reg), &context);
   x87_record(v, op);
   if (x87_stack_underflow(v, op)) x87_push(v, float80_indefinite());
   return true;
@@ -230,7 +230,6 @@ static bool fcmov_step(struct vcpu *v, const struct ir_op *op) {
   if (!x87_available(v, op)) return false;
   x87_record(v, op);
   const unsigned reg = op->operand[1].reg;
-  x87_set_conditions(v, X87_C1, 0);
   if (x87_empty(v, 0) || x87_empty(v, reg)) {
     if (x87_stack_underflow(v, op)) x87_set(v, 0, float80_indefinite());
     return true;

@@ -9,7 +9,7 @@ enum { CR0_TS_BIT = 8, CR4_OSXSAVE_BIT = 1 << 18, HEADER_SIZE = 64, ALIGNMENT = 
 #define SSE_BIT BIT_OF(XSAVE_SSE)
 #define AVX_BIT BIT_OF(XSAVE_AVX)
 
-/* --- layout ------------------------------------------------------------------------------------------------------------ */
+/* --- layout ------------------------------------------------------------------------------------------------------- */
 
 unsigned xsave_size(unsigned component) {
   switch (component) {
@@ -24,8 +24,7 @@ unsigned xsave_size(unsigned component) {
 /* No component of ours asks for alignment in the compacted format. */
 unsigned xsave_offset(unsigned component, bool compacted, uint64_t present) {
   unsigned offset = XSAVE_EXTENDED;
-  if (!compacted)
-    return component == XSAVE_PKRU ? (unsigned)XSAVE_PKRU_OFFSET : offset;
+  if (!compacted) return component == XSAVE_PKRU ? (unsigned)XSAVE_PKRU_OFFSET : offset;
   for (unsigned i = XSAVE_AVX; i < component; i++) offset += present >> i & 1 ? xsave_size(i) : 0;
   return offset;
 }
@@ -38,7 +37,7 @@ static unsigned image_size(bool compacted, uint64_t present) {
   return size;
 }
 
-/* --- one component: the extended ones ------------------------------------------------------------------------------------ */
+/* --- one component: the extended ones ----------------------------------------------------------------------------- */
 
 static void put_component(const struct vcpu *v, unsigned component, uint8_t *to) {
   const struct vmxsim_state *s = &v->s;
@@ -71,7 +70,7 @@ static void get_component(struct vcpu *v, unsigned component, const uint8_t *fro
   }
 }
 
-/* --- what is not in its initial configuration: XINUSE ---------------------------------------------------------------------- */
+/* --- what is not in its initial configuration: XINUSE ------------------------------------------------------------- */
 
 static bool any_set(const uint8_t *bytes, size_t size) {
   for (size_t i = 0; i < size; i++) {
@@ -102,7 +101,7 @@ static uint64_t in_use(const struct vcpu *v) {
   return used;
 }
 
-/* --- saving ------------------------------------------------------------------------------------------------------------------ */
+/* --- saving ------------------------------------------------------------------------------------------------------- */
 
 struct area {
   unsigned segment;
@@ -113,12 +112,9 @@ struct area {
 /* #UD, #NM, #GP for what is wrong before anything is accessed, CPL for XSAVES and XRSTORS; and where the area is. */
 static bool area_at(struct vcpu *v, const struct ir_op *op, bool supervisor, struct area *area) {
   *area = (struct area){op->memory.segment, operand_address(v, op), op->operand_size == 8};
-  if (!(v->s.cr4 & CR4_OSXSAVE_BIT))
-    return exec_raise(v, VECTOR_UD);
-  if (v->s.cr0 & CR0_TS_BIT)
-    return exec_raise(v, VECTOR_NM);
-  if (supervisor && v->cpl)
-    return exec_raise_with_code(v, VECTOR_GP, 0);
+  if (!(v->s.cr4 & CR4_OSXSAVE_BIT)) return exec_raise(v, VECTOR_UD);
+  if (v->s.cr0 & CR0_TS_BIT) return exec_raise(v, VECTOR_NM);
+  if (supervisor && v->cpl) return exec_raise_with_code(v, VECTOR_GP, 0);
   return xsave_aligned(v, area->segment, area->offset, ALIGNMENT);
 }
 
@@ -138,8 +134,7 @@ static bool write_legacy(struct vcpu *v, const struct area *area, uint64_t saved
   fxsave_put_xmm(v, image);
   if ((saved & X87_BIT) && !(write_part(v, area, image, 0, FXSAVE_MXCSR) && write_part(v, area, image, FXSAVE_ST, 128)))
     return false;
-  if (mxcsr && !write_part(v, area, image, FXSAVE_MXCSR, 8))
-    return false;
+  if (mxcsr && !write_part(v, area, image, FXSAVE_MXCSR, 8)) return false;
   return !(saved & SSE_BIT) || write_part(v, area, image, FXSAVE_XMM, 16 * fxsave_registers(v));
 }
 
@@ -147,8 +142,7 @@ static bool write_extended(struct vcpu *v, const struct area *area, uint64_t sav
   for (unsigned i = XSAVE_AVX; i < XSAVE_COMPONENTS; i++) {
     uint8_t state[XSAVE_AVX_SIZE] = {0};
     const unsigned registers_only = i == XSAVE_AVX ? 16 * fxsave_registers(v) : xsave_size(i);
-    if (!(saved >> i & 1))
-      continue;
+    if (!(saved >> i & 1)) continue;
     put_component(v, i, state);
     if (!xsave_write(v, area->segment, area->offset + xsave_offset(i, compacted, present), state, registers_only))
       return false;
@@ -160,8 +154,7 @@ static bool write_extended(struct vcpu *v, const struct area *area, uint64_t sav
 static bool save_standard(struct vcpu *v, const struct ir_op *op, bool optimized) {
   struct area area;
   uint64_t valid;
-  if (!area_at(v, op, false, &area))
-    return false;
+  if (!area_at(v, op, false, &area)) return false;
   const uint64_t wanted = requested(v) & v->s.xcr0, used = in_use(v) & wanted;
   if (!mem_probe_write(v, area.segment, area.offset, image_size(false, wanted)) ||
       !mem_read(v, area.segment, area.offset + XSAVE_HEADER, 8, &valid))
@@ -175,13 +168,11 @@ static bool save_standard(struct vcpu *v, const struct ir_op *op, bool optimized
 /* XSAVEC and XSAVES. An MXCSR that is not initial counts as SSE state in use. */
 static bool save_compacted(struct vcpu *v, const struct ir_op *op, bool supervisor) {
   struct area area;
-  if (!area_at(v, op, supervisor, &area))
-    return false;
+  if (!area_at(v, op, supervisor, &area)) return false;
   const uint64_t wanted = requested(v) & (v->s.xcr0 | (supervisor ? v->s.xss : 0));
   const uint64_t mxcsr_used = v->fpu.mxcsr == MXCSR_INITIAL ? 0 : SSE_BIT;
   const uint64_t saved = (in_use(v) | mxcsr_used) & wanted;
-  if (!mem_probe_write(v, area.segment, area.offset, image_size(true, wanted)))
-    return false;
+  if (!mem_probe_write(v, area.segment, area.offset, image_size(true, wanted))) return false;
   return write_legacy(v, &area, saved, saved & SSE_BIT) && write_extended(v, &area, saved, true, wanted) &&
          mem_write(v, area.segment, area.offset + XSAVE_HEADER, 8, saved) &&
          mem_write(v, area.segment, area.offset + XSAVE_HEADER + 8, 8, wanted | COMPACTED);
@@ -204,7 +195,7 @@ EXEC_HANDLER(xsaveopt, xsaveopt_step)
 EXEC_HANDLER(xsavec, xsavec_step)
 EXEC_HANDLER(xsaves, xsaves_step)
 
-/* --- restoring ----------------------------------------------------------------------------------------------------------------- */
+/* --- restoring ---------------------------------------------------------------------------------------------------- */
 
 struct header {
   uint64_t valid, format; /* XSTATE_BV, XCOMP_BV */
@@ -214,8 +205,7 @@ struct header {
 static bool header_is_good(const struct vcpu *v, const struct header *h, bool supervisor) {
   const uint64_t may = v->s.xcr0 | (supervisor ? v->s.xss : 0);
   uint64_t reserved = 0;
-  if (!(h->format & COMPACTED))
-    return !supervisor && !(h->valid & ~may) && !h->format && !h->reserved[0];
+  if (!(h->format & COMPACTED)) return !supervisor && !(h->valid & ~may) && !h->format && !h->reserved[0];
   const bool has_compacted = v->decoder.features >> DECODE_FEATURE_XSAVEC & 1;
   for (unsigned i = 0; i < 6; i++) reserved |= h->reserved[i];
   return has_compacted && !(h->format & ~COMPACTED & ~may) && !(h->valid & ~h->format) && !reserved;
@@ -243,16 +233,12 @@ static bool component_is_good(const struct vcpu *v, unsigned component, const ui
 
 /* Reads all that `loaded` names, into the places of the image, and checks it. */
 static bool read_image(struct vcpu *v, const struct area *area, uint64_t loaded, uint64_t format, uint8_t *image) {
-  if (!xsave_read(v, area->segment, area->offset, image, FXSAVE_SIZE))
-    return false;
+  if (!xsave_read(v, area->segment, area->offset, image, FXSAVE_SIZE)) return false;
   for (unsigned i = XSAVE_AVX; i < XSAVE_COMPONENTS; i++) {
     const unsigned at = xsave_offset(i, format & COMPACTED, format);
-    if (!(loaded >> i & 1))
-      continue;
-    if (!xsave_read(v, area->segment, area->offset + at, image + at, xsave_size(i)))
-      return false;
-    if (!component_is_good(v, i, image + at))
-      return exec_raise_with_code(v, VECTOR_GP, 0);
+    if (!(loaded >> i & 1)) continue;
+    if (!xsave_read(v, area->segment, area->offset + at, image + at, xsave_size(i))) return false;
+    if (!component_is_good(v, i, image + at)) return exec_raise_with_code(v, VECTOR_GP, 0);
   }
   return true;
 }
@@ -276,10 +262,8 @@ static void restore(struct vcpu *v, const struct area *area, uint64_t wanted, ui
 static uint32_t new_mxcsr(const struct vcpu *v, uint64_t wanted, uint64_t loaded, bool compacted,
                           const uint8_t *image) {
   const uint32_t in_image = (uint32_t)host_load(image + FXSAVE_MXCSR, 4);
-  if (!compacted)
-    return wanted & (SSE_BIT | AVX_BIT) ? in_image : v->fpu.mxcsr;
-  if (!(wanted & SSE_BIT))
-    return v->fpu.mxcsr;
+  if (!compacted) return wanted & (SSE_BIT | AVX_BIT) ? in_image : v->fpu.mxcsr;
+  if (!(wanted & SSE_BIT)) return v->fpu.mxcsr;
   return loaded & SSE_BIT ? in_image : MXCSR_INITIAL;
 }
 
@@ -291,14 +275,11 @@ static bool restore_step(struct vcpu *v, const struct ir_op *op, bool supervisor
       !xsave_read(v, area.segment, area.offset + XSAVE_HEADER, bytes, HEADER_SIZE))
     return false;
   memcpy(&header, bytes, sizeof header);
-  if (!header_is_good(v, &header, supervisor))
-    return exec_raise_with_code(v, VECTOR_GP, 0);
+  if (!header_is_good(v, &header, supervisor)) return exec_raise_with_code(v, VECTOR_GP, 0);
   const uint64_t wanted = requested(v) & (v->s.xcr0 | (supervisor ? v->s.xss : 0)), loaded = wanted & header.valid;
-  if (!read_image(v, &area, loaded, header.format, image))
-    return false;
+  if (!read_image(v, &area, loaded, header.format, image)) return false;
   const uint32_t mxcsr = new_mxcsr(v, wanted, loaded, header.format & COMPACTED, image);
-  if (mxcsr & ~MXCSR_MASK)
-    return exec_raise_with_code(v, VECTOR_GP, 0);
+  if (mxcsr & ~MXCSR_MASK) return exec_raise_with_code(v, VECTOR_GP, 0);
   restore(v, &area, wanted, loaded, header.format, image);
   v->fpu.mxcsr = mxcsr;
   if (wanted & BIT_OF(XSAVE_PKRU)) mmu_mode_changed(v);
@@ -315,13 +296,11 @@ static bool xrstors_step(struct vcpu *v, const struct ir_op *op) {
 
 /* Both end the block: what they load decides how code is decoded and translated. */
 static void xrstor(struct vcpu *v, const struct ir_op *op) {
-  if (!xrstor_step(v, op))
-    return exec_fault(v, op);
+  if (!xrstor_step(v, op)) return exec_fault(v, op);
   return exec_attend(v, op);
 }
 static void xrstors(struct vcpu *v, const struct ir_op *op) {
-  if (!xrstors_step(v, op))
-    return exec_fault(v, op);
+  if (!xrstors_step(v, op)) return exec_fault(v, op);
   return exec_attend(v, op);
 }
 

@@ -1,5 +1,5 @@
-/* Runs one user-level instruction on the host's own processor with given general, MMX and YMM registers and MXCSR (x86-64
- * hosts with mmap only). */
+/* Runs one user-level instruction on the host's own processor with given general, MMX and YMM registers and MXCSR
+ * (x86-64 hosts with mmap only). */
 #ifndef VMXSIM_TESTS_CPU_HOST_SIMD_H
 #define VMXSIM_TESTS_CPU_HOST_SIMD_H
 
@@ -74,7 +74,7 @@ static bool host_execute(const uint8_t *code, size_t length, struct host_vectors
   emit_registers(&c, false);
   emit(&c, code, length);
   emit_registers(&c, true);
-  emit(&c, "\x9c", 1);                                                 /* push flags */
+  emit(&c, "\x9c", 1);                                                   /* push flags */
   emit_relative(&c, "\x8f", 1, 0, offsetof(struct host_vectors, flags)); /* pop */
   emit_relative(&c, "\x0f\xae", 2, 3, offsetof(struct host_vectors, mxcsr));
   emit_relative(&c, "\x0f\xae", 2, 2, offsetof(struct host_vectors, default_mxcsr));
@@ -94,8 +94,8 @@ static uint64_t host_features(void) {
   enum { EAX, EBX, ECX, EDX };
   uint64_t features = 0;
   unsigned r[4];
-#define DECODE_FEATURE(name, leaf, subleaf, register, bit)                                                             \
-  if (__get_cpuid_count(leaf, subleaf, &r[EAX], &r[EBX], &r[ECX], &r[EDX]) && (r[register] >> (bit) & 1))              \
+#define DECODE_FEATURE(name, leaf, subleaf, register, bit) \
+  if (__get_cpuid_count(leaf, subleaf, &r[EAX], &r[EBX], &r[ECX], &r[EDX]) && (r[register] >> (bit)&1)) \
     features |= UINT64_C(1) << DECODE_FEATURE_##name;
 #include "decode/features.def"
 #undef DECODE_FEATURE

@@ -228,12 +228,21 @@ static void implicit_operands(const struct decoding *decoding, const struct pref
   }
 }
 
+/* x87 instructions have no immediate: it is what FNSTENV calls the opcode. */
+static void x87_opcode(const ZydisDecodedInstruction *instruction, struct ir_op *op) {
+  const bool escape = instruction->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && (instruction->opcode & 0xf8) == 0xd8;
+  if (!escape) return;
+  const unsigned mod = instruction->raw.modrm.mod, reg = instruction->raw.modrm.reg;
+  op->immediate = (instruction->opcode & 7u) << 8 | mod << 6 | reg << 3 | instruction->raw.modrm.rm;
+}
+
 void decode_operands(const struct decoding *decoding, const struct prefixes *prefixes, struct ir_op *op) {
   op->memory = (struct ir_memory){0, IR_NO_REGISTER, IR_NO_REGISTER, 1, VMXSIM_DS, false};
   for (unsigned i = 0; i < decoding->instruction.operand_count_visible && i < IR_OPERANDS; i++) {
     visible_operand(decoding, prefixes, i, op);
   }
   implicit_operands(decoding, prefixes, op);
+  x87_opcode(&decoding->instruction, op);
   /* Control and debug registers are as wide as what they are moved to or from. */
   if (op->opcode == IR_MOV_CR || op->opcode == IR_MOV_DR) {
     const uint8_t size = decoding->mode & DECODE_CODE_64 ? 8 : 4;

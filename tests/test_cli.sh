@@ -164,5 +164,21 @@ if [ -w /dev/full ]; then
   expect "output that cannot be written" 2 "cannot be written" sh -c "'$v' rules >/dev/full"
 fi
 
+# run: a boot sector that prints "ok" to port E9H and writes 3 to F4H; one that halts for ever; one that is none
+sector() { # sector CODE-IN-OCTAL-ESCAPES
+  printf "$1" >"$work/sector.img"
+  truncate -s 510 "$work/sector.img"
+  printf '\125\252' >>"$work/sector.img"
+}
+sector '\260\157\346\351\260\153\346\351\260\003\346\364\364'
+expect "a boot sector" 3 "^ok" "$v" run "$work/sector.img"
+expect "... with QEMU's exit status" 7 "" "$v" run --qemu-exit "$work/sector.img"
+sector '\372\364'
+expect "a guest that waits for ever" 126 "no progress" "$v" run "$work/sector.img"
+sector '\353\376'
+expect "a budget" 125 "cycles are used up" "$v" run --max-cycles 10000 "$work/sector.img"
+expect "an image that is none" 2 "" "$v" run "$source/LICENSE"
+expect "run without an image" 2 "one image" "$v" run
+
 echo "1..$number"
 [ "$failed" -eq 0 ]

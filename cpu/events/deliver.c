@@ -93,10 +93,15 @@ static bool attempt(struct vcpu *v, const struct delivery *d) {
   return v->s.cr0 & CR0_PE ? deliver_protected(v, d) : deliver_real(v, d);
 }
 
+/* Exceptions that are benign to each other can follow each other without end, as #AC does whose handler's stack is
+ * misaligned. Silicon hangs there until a reset; here it is shutdown. */
+enum { ATTEMPTS_MAX = 16 };
+
 static void deliver(struct vcpu *v, struct delivery d) {
+  unsigned attempts = 0;
   v->exception.pending = false;
   while (!attempt(v, &d)) {
-    if (!combine(v, &d)) return shut_down(v);
+    if (!combine(v, &d) || ++attempts == ATTEMPTS_MAX) return shut_down(v);
   }
   delivered(v, &d);
 }

@@ -9,8 +9,8 @@ static void undefined(struct vcpu *v, const struct ir_op *op) {
 
 ir_execute *exec_bind(const struct ir_op *op) {
   static ir_execute *(*const groups[])(const struct ir_op *) = {
-      exec_bind_integer, exec_bind_transfer, exec_bind_string, exec_bind_system,
-      exec_bind_far,     exec_bind_x87,      exec_bind_sse,    exec_bind_simd,
+      exec_bind_integer, exec_bind_transfer, exec_bind_string, exec_bind_system, exec_bind_far,
+      exec_bind_x87,     exec_bind_sse,      exec_bind_simd,   exec_bind_cet,
   };
   for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
     ir_execute *handler = groups[i](op);

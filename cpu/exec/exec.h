@@ -14,14 +14,15 @@
 ir_execute *exec_bind(const struct ir_op *op);
 
 /* Each group's part of it: NULL if the opcode is not the group's. */
-ir_execute *exec_bind_integer(const struct ir_op *op);  /* arithmetic, logic, shifts, bits, BCD, CMOV, SETcc, BMI, CRC32 ... */
-ir_execute *exec_bind_transfer(const struct ir_op *op); /* MOV, PUSH, POP, LEA, XCHG, MOVZX, near branches, CALL, RET, ENTER */
+ir_execute *exec_bind_integer(const struct ir_op *op);  /* arithmetic, logic, shifts, bits, BCD, CMOV, SETcc, BMI ... */
+ir_execute *exec_bind_transfer(const struct ir_op *op); /* MOV, PUSH, POP, LEA, XCHG, near branches, CALL, RET, ENTER */
 ir_execute *exec_bind_string(const struct ir_op *op);   /* MOVS ... SCAS, INS, OUTS, IN, OUT */
-ir_execute *exec_bind_system(const struct ir_op *op);   /* CR, DR, MSR, descriptor tables, INVLPG, CPUID, HLT, XSETBV ... */
+ir_execute *exec_bind_system(const struct ir_op *op);   /* CR, DR, MSR, descriptor tables, INVLPG, CPUID, HLT ... */
 ir_execute *exec_bind_far(const struct ir_op *op);      /* far transfers, INT, IRET, SYSCALL, SYSENTER, segment loads */
 ir_execute *exec_bind_x87(const struct ir_op *op);      /* x87 and MMX */
 ir_execute *exec_bind_sse(const struct ir_op *op);      /* SSE to AVX2, FMA, F16C: floating point */
-ir_execute *exec_bind_simd(const struct ir_op *op);     /* SSE2 to AVX2: integer, moves, shuffles, AES, SHA, PCLMUL; FXSAVE, XSAVE */
+ir_execute *exec_bind_simd(const struct ir_op *op);     /* SSE2 to AVX2: integer, moves, AES, SHA; FXSAVE, XSAVE */
+ir_execute *exec_bind_cet(const struct ir_op *op);      /* shadow stacks: INCSSP, RDSSP, RSTORSSP, WRSS, SETSSBSY ... */
 
 /* Operands: cpu/exec/operand.h. Flags: cpu/exec/flags.h. */
 

@@ -1,14 +1,14 @@
 /* Operands of vector instructions, and which file executes what. */
 #include "cpu/exec/simd.h"
+#include "cpu/exec/x87.h"
 
-enum { CR0_EM_BIT = 4, CR0_TS_BIT = 8, STATUS_ES = 0x80 };
+enum { CR0_EM_BIT = 4, CR0_TS_BIT = 8 };
 
 /* VEX forms do not look at CR0.EM. */
 bool simd_available_slow(struct vcpu *v, const struct ir_op *op) {
   if ((v->s.cr0 & CR0_EM_BIT) && !simd_is_vex(op)) return exec_raise(v, VECTOR_UD);
   if (v->s.cr0 & CR0_TS_BIT) return exec_raise(v, VECTOR_NM);
-  if (simd_uses_mmx(op) && (v->fpu.status & STATUS_ES)) return exec_raise(v, VECTOR_MF);
-  return true;
+  return !simd_uses_mmx(op) || x87_nothing_pending(v);
 }
 
 void simd_get(const struct vcpu *v, const struct ir_operand *operand, union simd *value) {

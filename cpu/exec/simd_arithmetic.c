@@ -4,21 +4,21 @@
 /* --- element by element ------------------------------------------------------------------------------------------- */
 
 /* d[i] out of x = a[i] and y = b[i]. The sizes are made constants, so that compilers use vectors of their own. */
-#define EACH(name, field, type, expression)                                                                            \
-  EXEC_INLINE void name##_of(union simd *restrict d, const union simd *a, const union simd *b, unsigned bytes) {       \
-    for (unsigned i = 0; i < bytes / sizeof(type); i++) {                                                              \
-      const type x = a->field[i], y = b->field[i];                                                                     \
-      SIMD_UNUSED(x);                                                                                                  \
-      d->field[i] = (type)(expression);                                                                                \
-    }                                                                                                                  \
-  }                                                                                                                    \
-  static void name(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) {      \
-    SIMD_UNUSED(immediate);                                                                                            \
-    switch (bytes) {                                                                                                   \
-    case 16: name##_of(d, a, b, 16); break;                                                                            \
-    case 32: name##_of(d, a, b, 32); break;                                                                            \
-    default: name##_of(d, a, b, 8); break;                                                                             \
-    }                                                                                                                  \
+#define EACH(name, field, type, expression) \
+  EXEC_INLINE void name##_of(union simd *restrict d, const union simd *a, const union simd *b, unsigned bytes) { \
+    for (unsigned i = 0; i < bytes / sizeof(type); i++) { \
+      const type x = a->field[i], y = b->field[i]; \
+      SIMD_UNUSED(x); \
+      d->field[i] = (type)(expression); \
+    } \
+  } \
+  static void name(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) { \
+    SIMD_UNUSED(immediate); \
+    switch (bytes) { \
+    case 16: name##_of(d, a, b, 16); break; \
+    case 32: name##_of(d, a, b, 32); break; \
+    default: name##_of(d, a, b, 8); break; \
+    } \
   }
 
 static int clamp(int value, int least, int most) {

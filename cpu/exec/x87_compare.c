@@ -46,7 +46,8 @@ static bool find_other(struct vcpu *v, const struct ir_op *op, struct other *b) 
   return true;
 }
 
-/* True: whatever pops is to pop. The conditions are set even if an exception is not masked. */
+/* True: whatever pops is to pop. The conditions and flags are set even if an exception is not masked: the manual has it
+ * otherwise of invalid operations, processors do it so. */
 static bool compare(struct vcpu *v, const struct ir_op *op, const struct other *b, bool quiet,
                     enum float80_order *order) {
   *order = FLOAT80_UNORDERED;

@@ -29,6 +29,7 @@ float80 float80_power_of_2_less_1(struct float80_context *context, float80 a) {
   if (c == FLOAT80_INFINITE) return sign ? float80_one(true) : a;
   if (c == FLOAT80_ZERO || float80_denormal_operand(context, a)) return a;
   if (float80_exponent(a) >= FLOAT80_BIAS) {
+    float80_raise(context, FLOAT80_INEXACT); /* as processors do, exact or not */
     const bool minus_1 = sign && a.significand == FLOAT80_INTEGER_BIT && float80_exponent(a) == FLOAT80_BIAS;
     return minus_1 ? float80_make(true, FLOAT80_BIAS - 1, FLOAT80_INTEGER_BIT) : a;
   }
@@ -90,7 +91,12 @@ static struct logarithm logarithm_of_plus_1(struct float80_parts x) {
 static float80 times_logarithm(struct float80_context *context, float80 y, const struct logarithm *l) {
   if (l->is_zero) return float80_zero(float80_sign(y));
   const struct float80_parts product = parts_multiply(float80_unpack(y), l->value);
-  return l->exact ? float80_pack(context, product) : parts_pack_inexact(context, product);
+  if (!l->exact) return parts_pack_inexact(context, product);
+  /* Processors call an exact product inexact, and so a tiny one an underflow. */
+  const float80 result = float80_pack(context, product);
+  float80_raise(context, FLOAT80_INEXACT);
+  if (float80_classify(result) == FLOAT80_SUBNORMAL) float80_raise(context, FLOAT80_UNDERFLOW);
+  return result;
 }
 
 /* Where x or y is 0 or infinite: y times a logarithm of that sign, itself 0 or infinite or neither. */

@@ -25,6 +25,7 @@ static bool of_angle(struct vcpu *v, const struct ir_op *op, function *f) {
   if (!x87_available(v, op)) return false;
   x87_record(v, op);
   if (x87_empty(v, 0)) {
+    x87_set_conditions(v, X87_C2, 0);
     if (x87_stack_underflow(v, op)) x87_set(v, 0, float80_indefinite());
     return true;
   }
@@ -64,6 +65,7 @@ static bool two_results(struct vcpu *v, const struct ir_op *op, function *first,
   float80 a = float80_indefinite(), b = float80_indefinite();
   bool stores;
   if (empty || !x87_empty(v, 7)) {
+    x87_set_conditions(v, X87_C2, 0);
     stores = empty ? x87_stack_underflow(v, op) : x87_stack_overflow(v, op);
   } else {
     if (!has_angle(v)) return true;

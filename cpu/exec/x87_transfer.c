@@ -14,7 +14,10 @@ static bool push_checked(struct vcpu *v, const struct ir_op *op, float80 value, 
     if (x87_stack_overflow(v, op)) x87_push(v, float80_indefinite());
     return true;
   }
-  if (x87_note(v, op, context)) x87_push(v, value);
+  /* A denormal is pushed even if its exception is not masked. */
+  const bool invalid = context->raised & ~context->masks & FLOAT80_INVALID;
+  (void)x87_note(v, op, context);
+  if (!invalid) x87_push(v, value);
   return true;
 }
 

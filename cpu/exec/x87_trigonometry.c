@@ -98,6 +98,8 @@ float80 float80_tangent(struct float80_context *context, float80 a) {
   if (is_special(context, a, a, &result)) return result;
   struct float80_parts x = float80_unpack(a);
   const bool sign = x.sign;
+  /* x + x^3/3: what is above x is less than half of the last place, and truncated divisions would lose it. */
+  if (x.exponent < FLOAT80_BIAS - 40) return parts_pack_inexact(context, x);
   x.sign = false;
   const struct reduced angle = reduce(x);
   struct float80_parts y = parts_divide(sine_at(angle), cosine_at(angle));

@@ -29,7 +29,9 @@ void machine_expire_timers(struct machine *machine, uint64_t now) {
 static uint64_t next_event_of(const struct vmxsim_vcpu *vcpu) {
   const uint64_t apic = apic_next_event(vcpu->cpu.apic);
   const uint64_t machine = machine_next_timer(vcpu->cpu.machine);
-  return apic < machine ? apic : machine;
+  const uint64_t wait = events_next(&vcpu->cpu); /* UMWAIT, TPAUSE */
+  const uint64_t next = apic < machine ? apic : machine;
+  return wait < next ? wait : next;
 }
 
 static void expire(struct vmxsim_vcpu *vcpu) {
@@ -122,6 +124,17 @@ static bool step_waiting(struct vmxsim_vcpu *vcpu, uint64_t limit) {
   return wakes;
 }
 
+/* No timer will wake any vCPU: each is shut down, waits for a start-up IPI, or has halted with interrupts off. */
+static bool nothing_can_wake(const struct machine *machine) {
+  for (unsigned i = 0; i < machine->vcpus; i++) {
+    const struct vcpu *v = &machine->vcpu[i]->cpu;
+    const bool deaf = v->s.activity == VMXSIM_SHUTDOWN || v->s.activity == VMXSIM_WAIT_FOR_SIPI ||
+                      (v->s.activity == VMXSIM_HLT && !(v->s.rflags & FLAG_IF));
+    if (!deaf || v->nmi_pending || v->smi_pending || v->init_pending || v->sipi_pending) return false;
+  }
+  return true;
+}
+
 /* Runs one vCPU up to cycle `until`. False: it waits for something that is not on its own clock. */
 static bool run_vcpu(struct vmxsim_vcpu *vcpu, uint64_t until, enum vmxsim_stop_reason *reason, bool *stopped) {
   struct vcpu *v = &vcpu->cpu;
@@ -135,7 +148,7 @@ static bool run_vcpu(struct vmxsim_vcpu *vcpu, uint64_t until, enum vmxsim_stop_
     if (next <= v->cycles) expire(vcpu);
     const uint64_t limit = next < until && next > v->cycles ? next : until;
     if (v->s.activity != VMXSIM_ACTIVE) {
-      if (!step_waiting(vcpu, limit)) return false;
+      if (nothing_can_wake(v->machine) || !step_waiting(vcpu, limit)) return false;
       continue;
     }
     if (!first && v->machine->breakpoints && at_breakpoint(vcpu)) {
@@ -207,7 +220,7 @@ vmxsim_status vmxsim_machine_run(vmxsim_machine *handle, uint64_t budget, struct
     uint64_t until = next_clock > UINT64_MAX - QUANTUM ? end : next_clock + QUANTUM;
     if (until > end) until = end;
     waiting = run_vcpu(vcpu, until, &reason, &stopped) ? 0 : waiting + 1;
-    if (waiting >= machine->vcpus && no_event_is_due(machine)) {
+    if (nothing_can_wake(machine) || (waiting >= machine->vcpus && no_event_is_due(machine))) {
       reason = why_idle(machine);
       break;
     }

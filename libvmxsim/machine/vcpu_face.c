@@ -20,6 +20,8 @@ vmxsim_status vmxsim_vcpu_set_state(vmxsim_vcpu *vcpu, const struct vmxsim_state
   flags_write(v, state->rflags | 2);
   mmu_flush_all(v, true);
   vcpu_update_mode(v);
+  mem_breakpoints_changed(v);
+  events_rearm(v);
   return VMXSIM_OK;
 }
 

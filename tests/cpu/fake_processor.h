@@ -107,6 +107,12 @@ uint8_t *mem_host_span(struct vcpu *v, unsigned segment, uint64_t offset, bool w
   return fake_memory + at;
 }
 
+bool segment_linear(struct vcpu *v, unsigned segment, uint64_t offset, size_t size, unsigned access, uint64_t *linear) {
+  (void)v, (void)segment, (void)size, (void)access;
+  *linear = offset;
+  return true;
+}
+
 bool mem_read_linear(struct vcpu *v, uint64_t linear, unsigned size, enum mem_access access, uint64_t *value) {
   return mem_read_slow(v, access, linear, size, value);
 }
@@ -192,6 +198,7 @@ static unsigned fake_run(struct vcpu *v, const uint8_t *code, size_t length) {
     op->execute = exec_bind_integer(op);
     if (!op->execute) op->execute = exec_bind_transfer(op);
     if (!op->execute) op->execute = exec_bind_string(op);
+    if (!op->execute) op->execute = exec_bind_cet(op);
     if (!op->execute) return 0;
     at += op->length;
   }

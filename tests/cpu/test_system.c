@@ -477,6 +477,11 @@ static void test_segment_loads(void **state) {
   RUN("\x17"); /* pop ss */
   assert_int_equal(v->s.gpr[VMXSIM_RSP], KERNEL_STACK + 4);
   assert_true(v->s.blocking_by_mov_ss);
+  protected_mode(3);
+  set_rax(DATA); /* RPL 0 does not help at CPL 3 */
+  EXPECT_FAULT("\x8e\xd8", VECTOR_GP, DATA);
+  set_rax(USER_DATA & 0xfffc);
+  RUN("\x8e\xd8");
 }
 
 /* --- far transfers

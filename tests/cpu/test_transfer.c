@@ -224,6 +224,113 @@ static void test_shadow_stack(void **state) {
   assert_int_equal(v->s.ssp, 0x1000);
 }
 
+/* RSTORSSP to another shadow stack and SAVEPREVSSP on the one that was left. */
+static void test_shadow_stack_switch(void **state) {
+  (void)state;
+  v->mode = CODE_64 | DECODE_SHADOW_STACK;
+  v->s.ssp = 0xf00;
+  *gpr(VMXSIM_RAX) = 0xdf8;
+  host_store(fake_memory + 0xdf8, 8, 0xe00); /* not of 64-bit mode */
+  RUN(0xf3, 0x0f, 0x01, 0x28);
+  assert_raised(VECTOR_CP);
+  assert_int_equal(v->exception.error_code, CP_RSTORSSP);
+  host_store(fake_memory + 0xdf8, 8, 0xe01);
+  RUN(0xf3, 0x0f, 0x01, 0x28);
+  assert_false(v->exception.pending);
+  assert_int_equal(v->s.ssp, 0xdf8);
+  assert_int_equal(memory_at(0xdf8, 8), 0xf03);
+  assert_false(flags_read(v) & FLAG_CF);
+  RUN(0xf3, 0x0f, 0x01, 0xea);
+  assert_int_equal(v->s.ssp, 0xe00);
+  assert_int_equal(memory_at(0xef8, 8), 0xf01);
+  *gpr(VMXSIM_RAX) = 0xdf9;
+  RUN(0xf3, 0x0f, 0x01, 0x28);
+  assert_raised(VECTOR_GP);
+}
+
+/* In 32-bit code there may be four bytes of nothing above a token. */
+static void test_shadow_stack_alignment_hole(void **state) {
+  (void)state;
+  v->mode = CODE_32 | DECODE_SHADOW_STACK;
+  v->s.ssp = 0xf04;
+  *gpr(VMXSIM_RAX) = 0xdf8;
+  host_store(fake_memory + 0xdf8, 8, 0xe04);
+  host_store(fake_memory + 0xefc, 8, UINT64_MAX);
+  RUN(0xf3, 0x0f, 0x01, 0x28, 0xf3, 0x0f, 0x01, 0xea);
+  assert_false(v->exception.pending);
+  assert_int_equal(v->s.ssp, 0xe04);
+  assert_int_equal(memory_at(0xef8, 8), 0xf04);
+  assert_int_equal(memory_at(0xf00, 4), 0);
+  assert_true(flags_read(v) & FLAG_CF);
+}
+
+static void test_shadow_stack_pointer(void **state) {
+  (void)state;
+  v->s.ssp = 0xf00;
+  *gpr(VMXSIM_RAX) = 2;
+  RUN(0xf3, 0x48, 0x0f, 0x1e, 0xc8); /* rdssp rax: off */
+  assert_int_equal(*gpr(VMXSIM_RAX), 2);
+  RUN(0xf3, 0x48, 0x0f, 0xae, 0xe8); /* incssp rax */
+  assert_raised(VECTOR_UD);
+  v->mode |= DECODE_SHADOW_STACK;
+  *gpr(VMXSIM_RAX) = 0x102;
+  RUN(0xf3, 0x48, 0x0f, 0xae, 0xe8);
+  assert_int_equal(v->s.ssp, 0xf10);
+  RUN(0xf3, 0x0f, 0xae, 0xe8);
+  assert_int_equal(v->s.ssp, 0xf18);
+  RUN(0xf3, 0x48, 0x0f, 0x1e, 0xc8);
+  assert_int_equal(*gpr(VMXSIM_RAX), 0xf18);
+  *gpr(VMXSIM_RAX) = 255;
+  v->s.ssp = FAKE_MEMORY - 64;
+  RUN(0xf3, 0x48, 0x0f, 0xae, 0xe8);
+  assert_raised(VECTOR_PF);
+  assert_int_equal(v->s.ssp, FAKE_MEMORY - 64);
+}
+
+static void test_shadow_stack_writes(void **state) {
+  (void)state;
+  v->mode = CODE_64 | DECODE_SHADOW_STACK;
+  *gpr(VMXSIM_RAX) = 0x1122334455667788;
+  *gpr(VMXSIM_RSI) = 0xf00;
+  RUN(0x48, 0x0f, 0x38, 0xf6, 0x06); /* wrss [rsi], rax */
+  assert_raised(VECTOR_UD);
+  v->s.s_cet = CET_SH_STK_EN | CET_WR_SHSTK_EN;
+  RUN(0x48, 0x0f, 0x38, 0xf6, 0x06, 0x0f, 0x38, 0xf6, 0x46, 0x0c);
+  assert_false(v->exception.pending);
+  assert_true(memory_at(0xf00, 8) == 0x1122334455667788);
+  assert_true(memory_at(0xf08, 8) == 0x5566778800000000);
+  RUN(0x48, 0x0f, 0x38, 0xf6, 0x46, 0x04);
+  assert_raised(VECTOR_GP);
+  RUN(0x66, 0x48, 0x0f, 0x38, 0xf5, 0x46, 0x10); /* wruss [rsi + 16], rax */
+  assert_raised(VECTOR_UD);
+  v->s.cr4 = UINT64_C(1) << 23;
+  RUN(0x66, 0x48, 0x0f, 0x38, 0xf5, 0x46, 0x10);
+  assert_true(memory_at(0xf10, 8) == 0x1122334455667788);
+  v->cpl = 3;
+  RUN(0x66, 0x48, 0x0f, 0x38, 0xf5, 0x46, 0x10);
+  assert_raised(VECTOR_GP);
+}
+
+static void test_shadow_stack_busy(void **state) {
+  (void)state;
+  v->s.cr4 = UINT64_C(1) << 23;
+  v->s.s_cet = CET_SH_STK_EN;
+  v->s.pl_ssp[0] = *gpr(VMXSIM_RAX) = 0xf00;
+  RUN(0xf3, 0x0f, 0x01, 0xe8);
+  assert_raised(VECTOR_CP);
+  assert_int_equal(v->exception.error_code, CP_SETSSBSY);
+  host_store(fake_memory + 0xf00, 8, 0xf00);
+  RUN(0xf3, 0x0f, 0x01, 0xe8);
+  assert_int_equal(v->s.ssp, 0xf00);
+  assert_int_equal(memory_at(0xf00, 8), 0xf01);
+  RUN(0xf3, 0x0f, 0xae, 0x30); /* clrssbsy [rax] */
+  assert_int_equal(v->s.ssp, 0);
+  assert_int_equal(memory_at(0xf00, 8), 0xf00);
+  assert_false(flags_read(v) & FLAG_CF);
+  RUN(0xf3, 0x0f, 0xae, 0x30);
+  assert_true(flags_read(v) & FLAG_CF);
+}
+
 static void test_indirect_branch_tracking(void **state) {
   (void)state;
   v->mode = CODE_64 | DECODE_INDIRECT_BRANCH;
@@ -472,6 +579,11 @@ int main(void) {
       CASE(test_targets_that_fault),
       CASE(test_conditions),
       CASE(test_shadow_stack),
+      CASE(test_shadow_stack_switch),
+      CASE(test_shadow_stack_alignment_hole),
+      CASE(test_shadow_stack_pointer),
+      CASE(test_shadow_stack_writes),
+      CASE(test_shadow_stack_busy),
       CASE(test_indirect_branch_tracking),
       CASE(test_rep_movs_is_cut_anywhere),
       CASE(test_rep_movs_overlapping_repeats),

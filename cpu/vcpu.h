@@ -43,7 +43,7 @@ struct exception {
   bool pending;
   uint8_t vector;
   bool has_error_code;
-  bool is_software; /* INT n, INT3, INTO: delivered with the RIP of the next instruction */
+  bool is_software;            /* INT n, INT3, INTO: delivered with the RIP of the next instruction */
   bool is_privileged_software; /* INT1 */
   uint32_t error_code;
   uint64_t address; /* CR2 of #PF; DR6 bits of #DB */
@@ -123,8 +123,8 @@ struct vcpu {
   uint8_t (*interrupt_acknowledge)(void *context);
   void *interrupt_acknowledge_context;
 
-  /* An x87 exception with CR0.NE = 0: signals FERR# (IRQ 13 of a PC). Returns IGNNE#, with which the instruction goes on;
-   * else it waits for an interrupt. NULL: IGNNE# is asserted and nobody listens. */
+  /* An x87 exception with CR0.NE = 0: signals FERR# (IRQ 13 of a PC). Returns IGNNE#, with which the instruction goes
+   * on; else it waits for an interrupt. NULL: IGNNE# is asserted and nobody listens. */
   bool (*float_error)(void *context);
   void *float_error_context;
 };
@@ -161,9 +161,26 @@ static inline bool vcpu_in_ia32e_mode(const struct vcpu *v) {
 void vcpu_raise(struct vcpu *vcpu, unsigned vector);
 void vcpu_raise_with_code(struct vcpu *vcpu, unsigned vector, uint32_t error_code);
 enum vector {
-  VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_BR = 5, VECTOR_UD = 6, VECTOR_NM = 7,
-  VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_NP = 11, VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_MF = 16,
-  VECTOR_AC = 17, VECTOR_MC = 18, VECTOR_XM = 19, VECTOR_VE = 20, VECTOR_CP = 21,
+  VECTOR_DE = 0,
+  VECTOR_DB = 1,
+  VECTOR_NMI = 2,
+  VECTOR_BP = 3,
+  VECTOR_OF = 4,
+  VECTOR_BR = 5,
+  VECTOR_UD = 6,
+  VECTOR_NM = 7,
+  VECTOR_DF = 8,
+  VECTOR_TS = 10,
+  VECTOR_NP = 11,
+  VECTOR_SS = 12,
+  VECTOR_GP = 13,
+  VECTOR_PF = 14,
+  VECTOR_MF = 16,
+  VECTOR_AC = 17,
+  VECTOR_MC = 18,
+  VECTOR_XM = 19,
+  VECTOR_VE = 20,
+  VECTOR_CP = 21,
 };
 
 #endif

@@ -5,6 +5,14 @@
  */
 #include "tests/cpu/event_machine.h"
 
+/* Member by member: the padding of a struct is nobody's. */
+static void assert_same_segment(const struct vmxsim_segment *a, const struct vmxsim_segment *b) {
+  assert_int_equal(a->selector, b->selector);
+  assert_int_equal(a->limit, b->limit);
+  assert_int_equal(a->access_rights, b->access_rights);
+  assert_int_equal(a->base, b->base);
+}
+
 /* --- real-address mode ---------------------------------------------------------------------------------------------
  */
 
@@ -681,7 +689,7 @@ static void check_smm(void) {
   assert_false(v->s.in_smm);
   assert_at(CODE);
   for (unsigned i = 0; i < 8; i++) assert_int_equal(v->s.gpr[i], before.gpr[i]);
-  assert_memory_equal(&v->s.segment[0], &before.segment[0], sizeof before.segment);
+  for (unsigned i = 0; i < VMXSIM_SEGMENTS; i++) assert_same_segment(&v->s.segment[i], &before.segment[i]);
   assert_int_equal(v->s.cr0, before.cr0);
   assert_int_equal(v->s.cr3, before.cr3);
   assert_int_equal(v->s.cr4, before.cr4);

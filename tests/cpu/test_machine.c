@@ -60,7 +60,10 @@ static void single_steps_are_the_same_run(void **test) {
   }
   vmxsim_vcpu_get_state(whole, &a);
   vmxsim_vcpu_get_state(vcpu, &b);
-  assert_memory_equal(&a, &b, sizeof a);
+  assert_memory_equal(a.gpr, b.gpr, sizeof a.gpr);
+  assert_int_equal(a.rip, b.rip);
+  assert_int_equal(a.rflags, b.rflags);
+  assert_int_equal(a.activity, b.activity);
   assert_int_equal(vmxsim_vcpu_cycles(whole), vmxsim_vcpu_cycles(vcpu));
   vmxsim_machine_destroy(machine);
   vmxsim_machine_destroy(stepped);

@@ -28,9 +28,9 @@ bool simd_read(struct vcpu *v, const struct ir_op *op, unsigned index, unsigned 
 
 void simd_write(struct vcpu *v, const struct ir_op *op, const union simd *value) {
   const struct ir_operand *to = &op->operand[0];
-  if (simd_uses_mmx(op)) simd_enter_mmx(v);
+  if (simd_uses_mmx(op)) x87_enter_mmx(v);
   if (to->kind == IR_MMX)
-    simd_set_mmx(v, to->reg, value->u64[0]);
+    x87_write_mmx(v, to->reg, value->u64[0]);
   else
     simd_set(v, op, to->reg, value, to->size);
 }

@@ -9,6 +9,7 @@
 
 #include "cpu/exec/exec.h"
 #include "cpu/exec/operand.h"
+#include "cpu/exec/x87.h"
 
 /* Elements are in the host's byte order, which mmu_fast.h requires to be little-endian. */
 union simd {
@@ -54,17 +55,6 @@ static inline bool simd_is_vex(const struct ir_op *op) {
 static inline void simd_set(struct vcpu *v, const struct ir_op *op, unsigned reg, const void *value, unsigned bytes) {
   memcpy(v->fpu.ymm[reg], value, bytes);
   if (simd_is_vex(op)) memset(v->fpu.ymm[reg] + bytes, 0, 32 - bytes);
-}
-
-/* What every MMX instruction does to the x87 state. */
-static inline void simd_enter_mmx(struct vcpu *v) {
-  v->fpu.top = 0;
-  v->fpu.tags = 0xff;
-}
-
-static inline void simd_set_mmx(struct vcpu *v, unsigned reg, uint64_t value) {
-  v->fpu.st[reg & 7].significand = value;
-  v->fpu.st[reg & 7].sign_exponent = 0xffff;
 }
 
 /* --- operands ----------------------------------------------------------------------------------------------------- */

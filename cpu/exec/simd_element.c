@@ -45,7 +45,7 @@ static bool extract_step(struct vcpu *v, const struct ir_op *op) {
   const uint64_t element = host_load(value.u8 + element_at(op, op->operand[1].size, size), size);
   if (op->operand[0].kind == IR_MEMORY) return store_memory(v, op, size, element);
   gpr_write_number(v, op->operand[0].reg, 8, element); /* zero-extended as far as the register goes */
-  if (simd_uses_mmx(op)) simd_enter_mmx(v);
+  if (simd_uses_mmx(op)) x87_enter_mmx(v);
   return true;
 }
 EXEC_HANDLER(extract, extract_step)
@@ -89,7 +89,7 @@ static bool mask_of(struct vcpu *v, const struct ir_op *op, unsigned element) {
   for (unsigned i = 0; i < op->operand[1].size / element; i++)
     mask |= (uint32_t)(value.u8[i * element + element - 1] >> 7) << i;
   gpr_write_number(v, op->operand[0].reg, 8, mask);
-  if (simd_uses_mmx(op)) simd_enter_mmx(v);
+  if (simd_uses_mmx(op)) x87_enter_mmx(v);
   return true;
 }
 static bool mask_1_step(struct vcpu *v, const struct ir_op *op) {

@@ -60,7 +60,7 @@ static bool masked_bytes_step(struct vcpu *v, const struct ir_op *op) {
   simd_get(v, &op->operand[0], &value);
   simd_get(v, &op->operand[1], &mask);
   if (!store_masked(v, op, &mask, &value, op->operand[0].size, 1)) return false;
-  if (simd_uses_mmx(op)) simd_enter_mmx(v);
+  if (simd_uses_mmx(op)) x87_enter_mmx(v);
   return true;
 }
 EXEC_HANDLER(masked_bytes, masked_bytes_step)

@@ -122,7 +122,7 @@ static bool write_low(struct vcpu *v, const struct ir_op *op, unsigned size, uin
   switch (to->kind) {
   case IR_MEMORY: return store_memory(v, op, size, value);
   case IR_GPR: gpr_write_number(v, to->reg, size, value); break;
-  case IR_MMX: simd_set_mmx(v, to->reg, value); break;
+  case IR_MMX: x87_write_mmx(v, to->reg, value); break;
   default: simd_set(v, op, to->reg, extended, 16); break;
   }
   return true;
@@ -132,7 +132,7 @@ static bool move_low(struct vcpu *v, const struct ir_op *op, unsigned size) {
   union simd from = {.u64 = {0}};
   if (!simd_available(v, op) || !simd_read(v, op, 1, 0, &from)) return false;
   if (!write_low(v, op, size, truncate_to(from.u64[0], size))) return false;
-  if (simd_uses_mmx(op)) simd_enter_mmx(v);
+  if (simd_uses_mmx(op)) x87_enter_mmx(v);
   return true;
 }
 

@@ -91,18 +91,6 @@ void x87_record(struct vcpu *v, const struct ir_op *op) {
   f->data_selector = v->s.segment[op->memory.segment].selector;
 }
 
-/* --- MMX ------------------------------------------------------------------------------------------------------------
- */
-
-void x87_enter_mmx(struct vcpu *v) {
-  v->fpu.top = 0;
-  v->fpu.tags = 0xff;
-}
-
-void x87_write_mmx(struct vcpu *v, unsigned reg, uint64_t value) {
-  v->fpu.st[reg & 7] = (struct x87_register){value, 0xffff};
-}
-
 /* --- exceptions -----------------------------------------------------------------------------------------------------
  */
 

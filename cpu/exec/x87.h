@@ -38,9 +38,14 @@ bool x87_available(struct vcpu *vcpu, const struct ir_op *op);
 bool x87_nothing_pending(struct vcpu *vcpu);
 
 /* What every MMX instruction but EMMS does: TOP = 0, all registers valid. */
-void x87_enter_mmx(struct vcpu *vcpu);
+static inline void x87_enter_mmx(struct vcpu *v) {
+  v->fpu.top = 0;
+  v->fpu.tags = 0xff;
+}
 /* A write to an MMX register: sign and exponent become ones. */
-void x87_write_mmx(struct vcpu *vcpu, unsigned reg, uint64_t value);
+static inline void x87_write_mmx(struct vcpu *v, unsigned reg, uint64_t value) {
+  v->fpu.st[reg & 7] = (struct x87_register){value, 0xffff};
+}
 
 /* --- the stack ------------------------------------------------------------------------------------------------------
  */

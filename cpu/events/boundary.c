@@ -243,8 +243,10 @@ void events_signal_smi(struct vcpu *v) {
   v->attention |= ATTENTION_BOUNDARY;
 }
 
+/* A start-up IPI before it is for nothing, one behind it is what it then waits for. */
 void events_signal_init(struct vcpu *v) {
   v->init_pending = true;
+  v->sipi_pending = false;
   v->attention |= ATTENTION_BOUNDARY;
 }
 

@@ -43,7 +43,7 @@ static void clear_boundary(struct vcpu *v) {
   v->s.blocking_by_sti = v->s.blocking_by_mov_ss = v->s.blocking_by_nmi = false;
   v->s.pending_debug = v->trap_dr6 = 0;
   v->exception.pending = false;
-  v->nmi_pending = v->nmi_pending_2 = v->sipi_pending = false;
+  v->nmi_pending = v->nmi_pending_2 = false;
   v->monitor_armed = v->wait_ignores_if = v->wait_has_limit = false;
   v->shadow_is_new = v->in_repetition = v->branch_taken = false;
   v->wake_cycle = UINT64_MAX;
@@ -85,14 +85,14 @@ static void reset_msrs(struct vcpu *v) {
 
 void vcpu_reset(struct vcpu *v) {
   memset(&v->s, 0, sizeof v->s);
-  v->smi_pending = v->init_pending = v->machine_check_pending = false;
+  v->smi_pending = v->init_pending = v->sipi_pending = v->machine_check_pending = false;
   reset_msrs(v);
   reset_fpu(&v->fpu);
   apic_reset(v->apic, false);
   initialize(v, CR0_ET | CR0_CD | CR0_NW);
 }
 
-/* INIT keeps CR0.CD and CR0.NW, the FPU, MSRs but EFER, and the TSC. */
+/* INIT keeps CR0.CD and CR0.NW, the FPU, MSRs but EFER, and the TSC; also a start-up IPI that has arrived behind it. */
 void vcpu_init_signal(struct vcpu *v) {
   apic_reset(v->apic, true);
   initialize(v, CR0_ET | (v->s.cr0 & (CR0_CD | CR0_NW)));

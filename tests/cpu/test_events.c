@@ -667,6 +667,23 @@ static void test_init_and_startup(void **state) {
   assert_at(0);
 }
 
+/* Both may be pending before the processor gets to run. */
+static void test_startup_behind_init(void **state) {
+  (void)state;
+  long_mode(0);
+  v->s.apic_base &= ~APIC_BASE_BSP;
+  events_signal_init(v);
+  events_signal_sipi(v, 8);
+  steps(2);
+  assert_int_equal(v->s.activity, VMXSIM_ACTIVE);
+  assert_int_equal(v->s.segment[VMXSIM_CS].base, 0x8000);
+  events_signal_sipi(v, 9); /* the other way round it is lost */
+  events_signal_init(v);
+  step();
+  assert_int_equal(v->s.activity, VMXSIM_WAIT_FOR_SIPI);
+  assert_false(events_any(v));
+}
+
 static void check_smm(void) {
   const uint64_t smbase = 0x20000;
   v->s.smbase = smbase;
@@ -851,6 +868,7 @@ int main(void) {
       TEST(test_machine_check),
       TEST(test_reset_state),
       TEST(test_init_and_startup),
+      TEST(test_startup_behind_init),
       TEST(test_smm_64),
       TEST(test_smm_32),
       TEST(test_smbase_relocation_and_halt),

@@ -180,9 +180,18 @@ static const struct port_range *find_port(const struct machine *machine, uint16_
   return NULL;
 }
 
+/* The processor waits for its bus. That takes it past the block's own cycles, so the run loop has to look at events. */
+static void wait_for_bus(struct vcpu *v, unsigned size) {
+  const struct machine *machine = v->machine;
+  if (!machine->port_byte_cycles || machine->timing == TIMING_FIXED) return;
+  v->extra_cycles += (uint64_t)size * machine->port_byte_cycles;
+  v->attention |= ATTENTION_BOUNDARY;
+}
+
 /* Ports that nothing answers read as ones. */
 bool io_read(struct vcpu *v, uint16_t port, unsigned size, uint32_t *value) {
   const struct port_range *range = find_port(v->machine, port);
+  wait_for_bus(v, size);
   *value = range && range->read ? range->read(range->context, port, size) : UINT32_MAX;
   if (size < 4) *value &= (1u << (8 * size)) - 1;
   return true;
@@ -190,6 +199,7 @@ bool io_read(struct vcpu *v, uint16_t port, unsigned size, uint32_t *value) {
 
 bool io_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value) {
   const struct port_range *range = find_port(v->machine, port);
+  wait_for_bus(v, size);
   if (range && range->write) range->write(range->context, port, size, value);
   return true;
 }

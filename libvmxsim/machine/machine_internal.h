@@ -46,6 +46,8 @@ struct machine {
   uint64_t random;
   struct port_range ports[PORT_RANGES_MAX]; /* later ones cover earlier ones */
   size_t port_ranges;
+  unsigned port_byte_cycles; /* what a byte on the bus of the ports takes, beyond the instruction; not in `fixed` */
+  bool asleep; /* S3: the processors are shut down until a device's timer resets them */
   struct timer timers[TIMERS_MAX];
   size_t timer_count;
   uint64_t breakpoint[BREAKPOINTS_MAX];

@@ -126,6 +126,7 @@ static bool step_waiting(struct vmxsim_vcpu *vcpu, uint64_t limit) {
 
 /* No timer will wake any vCPU: each is shut down, waits for a start-up IPI, or has halted with interrupts off. */
 static bool nothing_can_wake(const struct machine *machine) {
+  if (machine->asleep && machine_next_timer(machine) != UINT64_MAX) return false;
   for (unsigned i = 0; i < machine->vcpus; i++) {
     const struct vcpu *v = &machine->vcpu[i]->cpu;
     const bool deaf = v->s.activity == VMXSIM_SHUTDOWN || v->s.activity == VMXSIM_WAIT_FOR_SIPI ||

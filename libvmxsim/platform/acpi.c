@@ -28,7 +28,7 @@ void acpi_rtc_alarm(vmxsim_pc *pc) {
 /* Nothing executes until the processors are reset: shutdown is the state that does that. */
 void acpi_suspend(vmxsim_pc *pc) {
   struct machine *machine = &pc->machine->machine;
-  pc->acpi.suspended = true;
+  pc->acpi.suspended = machine->asleep = true;
   for (unsigned i = 0; i < machine->vcpus; i++) machine->vcpu[i]->cpu.s.activity = VMXSIM_SHUTDOWN;
 }
 
@@ -37,6 +37,7 @@ void acpi_resume(vmxsim_pc *pc) {
   uint8_t vector[4];
   vmxsim_machine_read(pc->machine, FACS_ADDRESS + WAKING_VECTOR, vector, sizeof vector);
   const uint32_t address = get_32(vector);
+  pc->machine->machine.asleep = false;
   bios_set_up(pc);
   pc->acpi.pm1_status |= WAKE_BIT | RTC_BIT;
   start_real_mode(pc, (uint16_t)(address >> 4), address & 15, 0);

@@ -199,9 +199,17 @@ static bool are_good(const struct vmxsim_pc_options *options) {
   return !options->memory || (options->memory % MIB == 0 && options->memory >= 2 * MIB);
 }
 
+/* Every port is behind the LPC bus: 13 clocks of 33 MHz a byte (Intel, "Low Pin Count (LPC) Interface Specification",
+ * "I/O Read and Write Cycles"), without wait states. */
+static unsigned lpc_cycles(const struct machine *machine) {
+  enum { LPC_CLOCKS = 13, LPC_HZ = 33333333 };
+  return (unsigned)(machine->tsc_hz * LPC_CLOCKS / LPC_HZ);
+}
+
 static vmxsim_status build(vmxsim_pc *pc) {
   pc->rom = pc_allocate(pc, ROM_SIZE);
   if (!pc->rom) return VMXSIM_ERROR_MEMORY;
+  pc->machine->machine.port_byte_cycles = lpc_cycles(&pc->machine->machine);
   vmxsim_status status = map_memory(pc);
   if (!status) status = add_devices(pc);
   if (status) return status;

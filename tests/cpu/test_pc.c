@@ -1,0 +1,82 @@
+/* A PC with the processor in it, by the public face: code that works with devices. */
+#include "tests/cmocka_main.h"
+
+#include <string.h>
+
+#include "vmxsim/machine.h"
+#include "vmxsim/platform.h"
+
+enum { CODE = 0x8000 };
+
+static vmxsim_machine *machine;
+static vmxsim_pc *pc;
+static struct vmxsim_state state;
+
+static void create(enum vmxsim_timing timing) {
+  const struct vmxsim_machine_options options = {.size = sizeof options, .timing = timing};
+  assert_int_equal(vmxsim_machine_create(&options, &machine), VMXSIM_OK);
+  assert_int_equal(vmxsim_pc_create(machine, NULL, &pc), VMXSIM_OK);
+}
+
+static int tear_down(void **unused) {
+  (void)unused;
+  vmxsim_machine_destroy(machine);
+  vmxsim_pc_destroy(pc);
+  return 0;
+}
+
+/* Runs flat code to its HLT. */
+static void run(const void *code, size_t size, enum vmxsim_pc_mode mode) {
+  struct vmxsim_run_result result;
+  assert_int_equal(vmxsim_pc_load_flat(pc, code, size, CODE, mode), VMXSIM_OK);
+  assert_int_equal(vmxsim_machine_run(machine, UINT64_C(10000000000), &result), VMXSIM_OK);
+  vmxsim_vcpu_get_state(vmxsim_machine_vcpu(machine, 0), &state);
+  assert_int_equal(state.activity, VMXSIM_HLT);
+}
+#define RUN(mode, bytes) run(bytes, sizeof(bytes) - 1, mode)
+
+/* rdtsc; mov ebx,eax; in al,71h; rdtsc; sub eax,ebx; hlt */
+static const char timed_port[] = "\x0f\x31\x89\xc3\xe4\x71\x0f\x31\x29\xd8\xf4";
+
+static void a_port_is_behind_a_bus(void **unused) {
+  (void)unused;
+  create(VMXSIM_TIMING_LATENCY);
+  RUN(VMXSIM_PC_MODE_32, timed_port);
+  assert_in_range(state.gpr[VMXSIM_RAX], 780, 900); /* 390 ns at 2 GHz, and the instructions */
+}
+
+static void but_not_where_an_instruction_is_a_cycle(void **unused) {
+  (void)unused;
+  create(VMXSIM_TIMING_FIXED);
+  RUN(VMXSIM_PC_MODE_32, timed_port);
+  assert_int_equal(state.gpr[VMXSIM_RAX], 3);
+}
+
+/* FACS: waking vector at CODE + 4AH. PM1a: RTC wakes. RTC: an alarm every second. SLP_TYP 1, SLP_EN; jmp $. Then in real
+ * mode: mov ax,1234h; hlt */
+static const char sleep_and_wake[] = "\xc7\x05\x4c\xfc\x09\x00\x4a\x80\x00\x00"
+                                     "\x66\xba\x02\x06\x66\xb8\x00\x04\x66\xef"
+                                     "\xb0\x01\xe6\x70\xb0\xc0\xe6\x71\xb0\x03\xe6\x70\xb0\xc0\xe6\x71"
+                                     "\xb0\x05\xe6\x70\xb0\xc0\xe6\x71\xb0\x0b\xe6\x70\xb0\x22\xe6\x71"
+                                     "\x66\xba\x04\x06\x66\xb8\x00\x24\x66\xef\xeb\xfe"
+                                     "\x90\x90\x90\x90\x90\x90\x90\x90\x90\x90\xb8\x34\x12\xf4";
+
+static void an_alarm_ends_s3(void **unused) {
+  (void)unused;
+  create(VMXSIM_TIMING_FIXED);
+  RUN(VMXSIM_PC_MODE_32, sleep_and_wake);
+  assert_int_equal(state.gpr[VMXSIM_RAX], 0x1234);
+  assert_int_equal(state.cr0 & 1, 0);
+  assert_in_range(vmxsim_vcpu_cycles(vmxsim_machine_vcpu(machine, 0)), 1999000000, 2000001000);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, NULL, tear_down)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(a_port_is_behind_a_bus),
+      TEST(but_not_where_an_instruction_is_a_cycle),
+      TEST(an_alarm_ends_s3),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -5,8 +5,7 @@ enum {
   CODE_32 = 0xc09b,
   DATA_32 = 0xc093,
   CODE_64 = 0xa09b,
-  CODE_16 = 0x9b,
-  DATA_16 = 0x93,
+  REAL_MODE = 0x93, /* of CS, too: it can be written */
   SELECTOR_CODE = 8,
   SELECTOR_DATA = 16
 };
@@ -35,8 +34,8 @@ void start_real_mode(vmxsim_pc *pc, uint16_t segment, uint16_t offset, uint16_t 
   struct vmxsim_state s;
   vmxsim_vcpu_get_state(first(pc), &s);
   set_common(&s);
-  set_data_segments(&s, (struct vmxsim_segment){0, 0xffff, DATA_16, 0});
-  s.segment[VMXSIM_CS] = (struct vmxsim_segment){segment, 0xffff, CODE_16, (uint64_t)segment << 4};
+  set_data_segments(&s, (struct vmxsim_segment){0, 0xffff, REAL_MODE, 0});
+  s.segment[VMXSIM_CS] = (struct vmxsim_segment){segment, 0xffff, REAL_MODE, (uint64_t)segment << 4};
   s.idtr = (struct vmxsim_table_register){0, 0x3ff};
   s.rip = offset;
   s.gpr[VMXSIM_RSP] = stack;

@@ -70,6 +70,16 @@ static void an_alarm_ends_s3(void **unused) {
   assert_in_range(vmxsim_vcpu_cycles(vmxsim_machine_vcpu(machine, 0)), 1999000000, 2000001000);
 }
 
+/* inc byte cs:[0Ah]; mov al,cs:[0Ah]; hlt; db 41h */
+static const char write_to_code[] = "\x2e\xfe\x06\x0a\x00\x2e\xa0\x0a\x00\xf4\x41";
+
+static void code_can_be_written_in_real_mode(void **unused) {
+  (void)unused;
+  create(VMXSIM_TIMING_FIXED);
+  RUN(VMXSIM_PC_MODE_16, write_to_code);
+  assert_int_equal(state.gpr[VMXSIM_RAX] & 0xff, 0x42);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, NULL, tear_down)
 
 int main(void) {
@@ -77,6 +87,7 @@ int main(void) {
       TEST(a_port_is_behind_a_bus),
       TEST(but_not_where_an_instruction_is_a_cycle),
       TEST(an_alarm_ends_s3),
+      TEST(code_can_be_written_in_real_mode),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,14 +9,19 @@ static uint32_t address_read(void *context, uint16_t port, unsigned size) {
   return port == ADDRESS && size == 4 ? pc->ports.pci_address : UINT32_MAX;
 }
 
-/* The reset control register shares the dword: bit 2 going from 0 to 1 resets the system. */
+/* The reset control register (I/O controller hub data sheets, "RST_CNT"), which shares the dword: bit 2 going from 0 to 1
+ * is INIT, or with bit 1 a reset of the system. */
+static void write_reset(vmxsim_pc *pc, uint8_t value) {
+  enum { SYSTEM_RESET = 2, RESET_PROCESSOR = 4, FULL_RESET = 8 };
+  const bool resets = (value & RESET_PROCESSOR) && !(pc->ports.port_cf9 & RESET_PROCESSOR);
+  pc->ports.port_cf9 = value & (SYSTEM_RESET | RESET_PROCESSOR | FULL_RESET);
+  if (resets) pc_defer(pc, value & SYSTEM_RESET ? ACTION_RESET : ACTION_INIT);
+}
+
 static void address_write(void *context, uint16_t port, unsigned size, uint32_t value) {
   vmxsim_pc *pc = context;
   if (port == ADDRESS && size == 4) pc->ports.pci_address = value;
-  if (port != RESET || size != 1) return;
-  const bool resets = (value & 4) && !(pc->ports.port_cf9 & 4);
-  pc->ports.port_cf9 = (uint8_t)value & 0x0e;
-  if (resets) pc_defer(pc, ACTION_RESET);
+  if (port == RESET && size == 1) write_reset(pc, (uint8_t)value);
 }
 
 static uint32_t data_read(void *context, uint16_t port, unsigned size) {

@@ -464,6 +464,10 @@ static void resets_and_clock(void **state) {
   assert_int_equal(init_signals, 2 * VCPUS);
   out(0xcf9, 1, 0);
   out(0xcf9, 1, 4);
+  settle();
+  assert_int_equal(init_signals, 3 * VCPUS);
+  out(0xcf9, 1, 2);
+  out(0xcf9, 1, 6);
   assert_int_equal(resets, 0);
   settle();
   assert_int_equal(resets, VCPUS);

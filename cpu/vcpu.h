@@ -88,8 +88,10 @@ struct vcpu {
   uint8_t cpl;
 
   uint64_t cycles;       /* of this vCPU, complete at boundaries */
-  uint64_t extra_cycles; /* TLB misses and the like within the block; added at its end */
+  uint64_t extra_cycles; /* TLB misses and the like within the block: vcpu_charge(); added at its end */
   uint64_t next_event;   /* cycle at which the run loop must stop exactly */
+  uint64_t block_end;    /* the clock at the end of the block, if nothing costs extra */
+  uint64_t code_changes; /* counts what makes it uncertain which code is where: linear addresses of known blocks */
 
   struct fpu fpu;
   struct mmu *mmu;
@@ -127,6 +129,9 @@ struct vcpu {
    * on; else it waits for an interrupt. NULL: IGNNE# is asserted and nobody listens. */
   bool (*float_error)(void *context);
   void *float_error_context;
+
+  /* Something was signalled to this vCPU, by whichever one executes. Set by the machine; may be NULL. */
+  void (*signalled)(struct vcpu *vcpu);
 };
 
 /* The RIP of an op, and of the one after it (truncation to 16 or 32 bits is done where RIP is written). */
@@ -142,6 +147,24 @@ static inline uint64_t vcpu_next_rip(const struct vcpu *v, const struct ir_op *o
 static inline void vcpu_next(struct vcpu *v, const struct ir_op *op) {
   v->current = ++op; /* so that after a fault it is known whose it was */
   op->execute(v, op);
+}
+
+/* Cycles beyond those of the ops. If the block can no longer end before the next event it is left after this op. */
+static inline void vcpu_charge(struct vcpu *v, uint64_t cycles) {
+  v->extra_cycles += cycles;
+  if (v->block_end + v->extra_cycles > v->next_event) v->attention |= ATTENTION_BOUNDARY;
+}
+
+/* Code that was found at a linear address may be elsewhere now: the next op is looked up again. */
+static inline void vcpu_code_changed(struct vcpu *v) {
+  v->code_changes++;
+  v->attention |= ATTENTION_CODE;
+}
+
+/* An event that may be due was signalled. */
+static inline void vcpu_signal(struct vcpu *v) {
+  v->attention |= ATTENTION_BOUNDARY;
+  if (v->signalled) v->signalled(v);
 }
 
 /* Recomputes mode and cpl after a change of what they depend on, and sets ATTENTION_MODE if they changed. */

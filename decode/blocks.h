@@ -25,6 +25,7 @@ struct block {
   uint16_t bytes;
   uint32_t cycles; /* of all ops */
   struct block *next_in_bucket;
+  const struct ir_op *last; /* for the run loop (libvmxsim/machine/fetch.c) */
   struct ir_op ops[]; /* op_count, then one whose execute ends the block */
 };
 

@@ -39,7 +39,7 @@ static int find_deliverable(const struct apic *apic) {
 
 void apic_update(struct apic *apic) {
   apic->deliverable = find_deliverable(apic);
-  if (apic->deliverable >= 0) apic->vcpu->attention |= ATTENTION_BOUNDARY;
+  if (apic->deliverable >= 0) vcpu_signal(apic->vcpu);
 }
 
 int apic_pending(const struct apic *apic) {

@@ -100,7 +100,7 @@ static void accept(struct apic *apic, const struct apic_message *message) {
   case APIC_STARTUP: events_signal_sipi(v, message->vector); break;
   case APIC_EXTINT:
     v->interrupt_line = true;
-    v->attention |= ATTENTION_BOUNDARY;
+    vcpu_signal(v);
     break;
   default: break;
   }
@@ -123,6 +123,7 @@ static void put_in_inbox(struct apic *apic, const struct apic_message *message, 
 }
 
 void apic_receive(struct apic *apic, const struct apic_message *message, uint64_t cycle) {
+  vcpu_signal(apic->vcpu);
   if (cycle <= apic->vcpu->cycles) {
     accept(apic, message);
   } else {

@@ -235,28 +235,28 @@ void events_instruction_done(struct vcpu *v) {
 void events_signal_nmi(struct vcpu *v) {
   if (v->nmi_pending && !v->s.blocking_by_nmi) v->nmi_pending_2 = true;
   v->nmi_pending = true;
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_signal(v);
 }
 
 void events_signal_smi(struct vcpu *v) {
   v->smi_pending = true;
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_signal(v);
 }
 
 /* A start-up IPI before it is for nothing, one behind it is what it then waits for. */
 void events_signal_init(struct vcpu *v) {
   v->init_pending = true;
   v->sipi_pending = false;
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_signal(v);
 }
 
 void events_signal_sipi(struct vcpu *v, uint8_t vector) {
   v->sipi_pending = true;
   v->sipi_vector = vector;
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_signal(v);
 }
 
 void events_signal_machine_check(struct vcpu *v) {
   v->machine_check_pending = true;
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_signal(v);
 }

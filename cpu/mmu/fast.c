@@ -14,6 +14,7 @@ void fast_drop_table(struct fast_table *table) {
 
 void fast_drop_kind(struct mmu *mmu, enum fast_kind kind) {
   for (unsigned bank = 0; bank < FAST_BANKS; bank++) fast_drop_table(&mmu->banks[bank].table[kind]);
+  if (kind == FAST_FETCH) vcpu_code_changed(mmu->vcpu);
 }
 
 void mmu_drop_fast(struct mmu *mmu) {
@@ -29,6 +30,7 @@ void fast_drop_entry(struct mmu *mmu, struct tlb_entry *entry) {
   for (unsigned n = 0; entry->fast >> n; n++) {
     if (!(entry->fast >> n & 1)) continue;
     struct fast_table *table = &mmu->banks[n / FAST_KINDS].table[n % FAST_KINDS];
+    if (n % FAST_KINDS == FAST_FETCH) vcpu_code_changed(mmu->vcpu);
     if (entry->shift == PAGE_SHIFT)
       drop_page(table, entry->linear);
     else

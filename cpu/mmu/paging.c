@@ -176,7 +176,7 @@ static struct tlb_entry *walk_and_enter(struct mmu *mmu, uint64_t linear, unsign
   if (result == WALK_RESERVED || is_denied(mmu, &w.page, access, error)) return NULL;
   set_accessed_and_dirty(mmu, &w, access & MEM_WRITE);
   if (access & MEM_WRITE) w.page.flags |= PAGE_DIRTY;
-  mmu->vcpu->extra_cycles += mmu->miss_cycles;
+  vcpu_charge(mmu->vcpu, mmu->miss_cycles);
   return tlb_enter(mmu, &w.page);
 }
 

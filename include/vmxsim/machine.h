@@ -94,9 +94,12 @@ struct vmxsim_run_result {
   uint64_t instructions; /* executed in this run by all vCPUs */
 };
 
-/* Runs until something stops it; `budget` is in cycles of the vCPU that is furthest behind, 0 for none. */
+/* Runs until something stops it; `budget` is in cycles of the vCPU that runs first, 0 for none. Where a run is cut does
+ * not change what happens: the next one goes on as if there had been no cut. */
 vmxsim_status vmxsim_machine_run(vmxsim_machine *machine, uint64_t budget, struct vmxsim_run_result *result);
-/* Executes one instruction (one iteration of a REP) of one vCPU, or delivers one event. */
+/* The same for one instruction (one iteration of a REP), or one event, of the vCPU whose turn it is. */
+vmxsim_status vmxsim_machine_step(vmxsim_machine *machine, struct vmxsim_run_result *result);
+/* One instruction or event of the given vCPU, whosever turn it is. */
 vmxsim_status vmxsim_vcpu_step(vmxsim_vcpu *vcpu, struct vmxsim_run_result *result);
 void vmxsim_machine_stop(vmxsim_machine *machine); /* from any thread, or from a callback */
 vmxsim_status vmxsim_machine_set_breakpoint(vmxsim_machine *machine, uint64_t linear, bool set);

@@ -108,25 +108,46 @@ static void watch(struct physical_memory *memory, const struct block *block) {
   if (block->second_page != BLOCK_NO_PAGE) physical_watch_code_bytes(memory, block->second_page, block->bytes - first);
 }
 
+/* The op that has run last when a block was run whole, if nothing but where it goes on depends on that op: the end
+ * marker or a near branch. NULL for other blocks. */
+static const struct ir_op *last_of(const struct block *block) {
+  const struct ir_op *op = &block->ops[block->op_count - 1];
+  if (!ir_ends_block(op)) return op + 1;
+  switch (op->opcode) {
+  case IR_JCC:
+  case IR_JMP_NEAR:
+  case IR_CALL_NEAR:
+  case IR_RET_NEAR:
+  case IR_LOOP:
+  case IR_LOOPE:
+  case IR_LOOPNE:
+  case IR_JRCXZ: return op;
+  default: return NULL;
+  }
+}
+
 static struct block *build_block(struct vmxsim_vcpu *vcpu, uint64_t physical) {
   struct build build = {.vcpu = vcpu, .second_page = BLOCK_NO_PAGE};
   struct vcpu *v = &vcpu->cpu;
   if (!build_ops(&build, v->s.rip, physical)) return NULL;
+  const uint64_t generation = block_cache_generation(vcpu->blocks);
   struct block *block =
       build.second_page == BLOCK_NO_PAGE
           ? block_cache_add(vcpu->blocks, physical, v->mode, build.count + 1)
           : block_cache_add_crossing(vcpu->blocks, physical, build.second_page, v->mode, build.count + 1);
   if (!block) return NULL;
+  if (generation != block_cache_generation(vcpu->blocks)) v->code_changes++;
   set_end_marker(&build.ops[build.count], build.bytes, build.cycles);
   memcpy(block->ops, build.ops, (build.count + 1) * sizeof *build.ops);
   block->op_count = (uint16_t)build.count;
   block->bytes = (uint16_t)build.bytes;
   block->cycles = build.cycles;
+  block->last = last_of(block);
   watch(v->machine->memory, block);
   return block;
 }
 
-struct block *fetch_block(struct vmxsim_vcpu *vcpu) {
+static struct block *find_block(struct vmxsim_vcpu *vcpu) {
   struct vcpu *v = &vcpu->cpu;
   uint64_t linear, physical, second_page;
   if (!mem_code_linear(v, v->s.rip, 1, &linear) || !mem_translate_fetch_inline(v, linear, &physical)) return NULL;
@@ -136,5 +157,17 @@ struct block *fetch_block(struct vmxsim_vcpu *vcpu) {
     if (!next_page(v, &second_page)) return NULL;
     block = block_cache_find_crossing(vcpu->blocks, physical, second_page, v->mode);
   }
-  return block ? block : build_block(vcpu, physical);
+  return block && fetch_within_limit(v, block) ? block : build_block(vcpu, physical);
+}
+
+/* What was found is noted only if nothing changed on the way: the walk to a second page can displace the translation
+ * of the first, which the next fetch then has to make again. */
+struct block *fetch_block(struct vmxsim_vcpu *vcpu) {
+  struct vcpu *v = &vcpu->cpu;
+  struct block *block = fetch_known(vcpu);
+  if (block) return block;
+  const uint64_t linear = fetch_linear(v), key = fetch_key(v);
+  block = find_block(vcpu);
+  if (block && key == fetch_key(v)) *fetch_entry(vcpu, linear) = (struct known_block){linear, key, block};
+  return block;
 }

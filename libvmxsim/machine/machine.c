@@ -37,7 +37,7 @@ static void code_written(void *context, uint64_t page) {
   struct machine *machine = context;
   for (unsigned i = 0; i < machine->vcpus; i++) {
     block_cache_drop_page(machine->vcpu[i]->blocks, page);
-    machine->vcpu[i]->cpu.attention |= ATTENTION_CODE;
+    vcpu_code_changed(&machine->vcpu[i]->cpu);
   }
 }
 
@@ -56,6 +56,7 @@ static struct vmxsim_vcpu *create_vcpu(struct machine *machine, unsigned index) 
   struct vcpu *v = &vcpu->cpu;
   v->index = index;
   v->machine = machine;
+  v->signalled = machine_signalled;
   v->capabilities = &machine->processor;
   vcpu->blocks = block_cache_create();
   v->mmu = mmu_create(v, machine->memory);
@@ -227,6 +228,7 @@ vmxsim_status vmxsim_machine_set_breakpoint(vmxsim_machine *handle, uint64_t lin
 
 vmxsim_status vmxsim_machine_set_timer(vmxsim_machine *handle, uint64_t cycle, vmxsim_timer *expired, void *context) {
   struct machine *machine = &handle->machine;
+  machine_running(machine)->attention |= ATTENTION_BOUNDARY; /* it may be due before what the run loop knows of */
   for (size_t i = 0; i < machine->timer_count; i++) {
     if (machine->timers[i].context != context || machine->timers[i].expired != expired) continue;
     machine->timers[i].cycle = cycle;

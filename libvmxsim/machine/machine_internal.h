@@ -25,13 +25,29 @@ struct timer {
   void *context;
 };
 
+/* Where blocks begin: a small cache over fetch_block() by linear address. An entry is good in its mode and as long as
+ * vcpu.code_changes stays the same. */
+struct known_block {
+  uint64_t linear, key; /* key: code_changes and mode */
+  struct block *block;
+};
+enum { KNOWN_BLOCKS = 4096 };
+
 /* The embedder's handle on a vCPU: the vCPU and what running it needs. */
 struct vmxsim_vcpu {
   struct vcpu cpu;
   struct block_cache *blocks;
+  struct known_block known[KNOWN_BLOCKS];
   /* The ops of a single step: the one and the end marker. */
   struct ir_op single[2];
   uint64_t instructions;
+};
+
+/* Whose turn it is: the vCPU `machine.running`, until its clock gets to `until`. A run that is cut short leaves it open,
+ * so that how a run is cut does not change who runs when. */
+struct turn {
+  bool open;
+  uint64_t until;
 };
 
 struct machine {
@@ -41,6 +57,7 @@ struct machine {
   struct vmxsim_vcpu *vcpu[VCPUS_MAX];
   unsigned vcpus;
   unsigned running; /* index of the vCPU that runs */
+  struct turn turn;
   enum timing_model timing;
   uint64_t tsc_hz;
   uint64_t random;
@@ -58,6 +75,10 @@ struct machine {
   char error[200];
 };
 
+static inline struct vcpu *machine_running(const struct machine *machine) {
+  return &machine->vcpu[machine->running]->cpu;
+}
+
 /* The public name of the same thing. */
 struct vmxsim_machine {
   struct machine machine;
@@ -65,10 +86,38 @@ struct vmxsim_machine {
 
 /* fetch.c: the block at s.rip, decoded if need be; NULL with an exception pending, or out of memory. */
 struct block *fetch_block(struct vmxsim_vcpu *vcpu);
+
+static inline uint64_t fetch_linear(const struct vcpu *v) {
+  return v->mode & DECODE_CODE_64 ? v->s.rip : (uint32_t)(v->s.segment[VMXSIM_CS].base + v->s.rip);
+}
+
+static inline uint64_t fetch_key(const struct vcpu *v) {
+  return v->code_changes << 32 | v->mode;
+}
+
+/* A block may have been decoded when the limit of CS was a higher one. */
+static inline bool fetch_within_limit(const struct vcpu *v, const struct block *block) {
+  return (v->mode & DECODE_CODE_64) || v->s.rip + block->bytes <= (uint64_t)v->s.segment[VMXSIM_CS].limit + 1;
+}
+
+static inline struct known_block *fetch_entry(struct vmxsim_vcpu *vcpu, uint64_t linear) {
+  return &vcpu->known[(linear ^ linear >> 12) % KNOWN_BLOCKS];
+}
+
+/* The block at s.rip if it is known; NULL: ask fetch_block(). */
+static inline struct block *fetch_known(struct vmxsim_vcpu *vcpu) {
+  const struct vcpu *v = &vcpu->cpu;
+  const uint64_t linear = fetch_linear(v);
+  const struct known_block *known = fetch_entry(vcpu, linear);
+  if (known->linear != linear || known->key != fetch_key(v)) return NULL;
+  return fetch_within_limit(v, known->block) ? known->block : NULL;
+}
+
 /* The end marker of a block: sets s.rip to what follows and returns. */
 void fetch_end_of_block(struct vcpu *vcpu, const struct ir_op *op);
 
 /* run.c */
+void machine_signalled(struct vcpu *vcpu); /* vcpu.signalled */
 uint64_t machine_next_timer(const struct machine *machine);
 void machine_expire_timers(struct machine *machine, uint64_t now);
 

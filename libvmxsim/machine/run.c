@@ -48,12 +48,25 @@ static bool is_careful(const struct vmxsim_vcpu *vcpu) {
          v->machine->breakpoints;
 }
 
-/* After the ops: cycles, and an exception if one is pending. */
-static void finish_ops(struct vmxsim_vcpu *vcpu, uint64_t cycles, uint64_t instructions) {
+/* --- executing ops ------------------------------------------------------------------------------------------------ */
+
+static void start_ops(struct vcpu *v, const struct ir_op *first, uint64_t cycles) {
+  v->block_rip = v->s.rip;
+  v->block_end = v->cycles + cycles;
+  v->current = first;
+}
+
+/* Cycles and instructions up to and with the op that returned; an end marker counts for nothing. */
+static void account(struct vmxsim_vcpu *vcpu, const struct ir_op *first) {
   struct vcpu *v = &vcpu->cpu;
-  v->cycles += cycles + v->extra_cycles;
+  const struct ir_op *last = v->current;
+  v->cycles += (uint64_t)last->cycle - first->cycle + last->cycles + v->extra_cycles;
   v->extra_cycles = 0;
-  vcpu->instructions += instructions;
+  vcpu->instructions += (uint64_t)(last - first) + (last->length != 0);
+}
+
+/* What follows from the op that returned: its exception, or what traps behind it. */
+static void complete(struct vcpu *v) {
   if (v->exception.pending) {
     v->s.rip = v->block_rip + v->current->offset;
     events_deliver_exception(v);
@@ -63,24 +76,21 @@ static void finish_ops(struct vmxsim_vcpu *vcpu, uint64_t cycles, uint64_t instr
   v->current = NULL;
 }
 
-/* The cycles and the number of ops up to and with the one that returned; an end marker counts for nothing. */
-static void run_ops(struct vmxsim_vcpu *vcpu, const struct ir_op *first, uint64_t limit) {
+static void run_ops(struct vmxsim_vcpu *vcpu, const struct ir_op *first, uint64_t cycles) {
   struct vcpu *v = &vcpu->cpu;
-  v->block_rip = v->s.rip;
-  v->current = first;
-  v->next_event = limit;
+  start_ops(v, first, cycles);
   /* After an indirect branch the first instruction has to be ENDBRANCH, where that is tracked. */
   if (!cet_waits_for_endbranch(v) || cet_check_endbranch(v, first)) first->execute(v, first);
-  const struct ir_op *last = v->current;
-  finish_ops(vcpu, (uint64_t)last->cycle - first->cycle + last->cycles, (uint64_t)(last - first) + (last->length != 0));
+  account(vcpu, first);
+  complete(v);
 }
 
-static void run_single(struct vmxsim_vcpu *vcpu, const struct block *block, uint64_t limit) {
+static void run_single(struct vmxsim_vcpu *vcpu, const struct block *block) {
   vcpu->single[0] = block->ops[0];
   vcpu->single[1] = block->ops[block->op_count];
   vcpu->single[1].offset = block->ops[0].length;
   vcpu->single[1].cycle = block->ops[0].cycles;
-  run_ops(vcpu, vcpu->single, limit);
+  run_ops(vcpu, vcpu->single, block->ops[0].cycles);
 }
 
 static bool at_breakpoint(const struct vmxsim_vcpu *vcpu) {
@@ -91,7 +101,33 @@ static bool at_breakpoint(const struct vmxsim_vcpu *vcpu) {
   return false;
 }
 
-/* One step of a vCPU that is active: an event, a block, or one instruction. */
+/* Whether nothing but the ops themselves matters until one of them sets attention. */
+static bool is_free(const struct vmxsim_vcpu *vcpu) {
+  const struct vcpu *v = &vcpu->cpu;
+  return !is_careful(vcpu) && !(v->s.rflags & FLAG_RF) && !v->single_step && !v->in_repetition && !cet_tracking(v);
+}
+
+/* Blocks one after another, as long as they are known, end in no more than a near branch, fit before `limit`, and
+ * nothing wants attention: nearly all that a processor does. True if it has run any. */
+static bool run_blocks(struct vmxsim_vcpu *vcpu, uint64_t limit) {
+  struct vcpu *v = &vcpu->cpu;
+  const struct block *block = fetch_known(vcpu);
+  if (!block || !block->last || v->cycles + block->cycles > limit || !is_free(vcpu)) return false;
+  do {
+    start_ops(v, block->ops, block->cycles);
+    block->ops[0].execute(v, block->ops);
+    account(vcpu, block->ops);
+    if (v->current != block->last || v->attention || v->exception.pending) {
+      complete(v);
+      return true;
+    }
+    block = fetch_known(vcpu);
+  } while (block && block->last && v->cycles + block->cycles <= limit);
+  v->current = NULL;
+  return true;
+}
+
+/* One step of a vCPU that is active: an event, some blocks, or one instruction. */
 static void step_active(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single) {
   struct vcpu *v = &vcpu->cpu;
   if (events_any(v) && events_take(v)) return;
@@ -100,28 +136,122 @@ static void step_active(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single) {
     return;
   }
   v->attention = 0;
+  v->next_event = limit;
+  v->block_end = v->cycles;
+  if (!single && run_blocks(vcpu, limit)) return;
   const struct block *block = fetch_block(vcpu);
   if (!block) {
     if (v->exception.pending) events_deliver_exception(v);
     v->cycles++;
     return;
   }
-  if (single || is_careful(vcpu) || v->cycles + block->cycles > limit) {
-    run_single(vcpu, block, limit);
+  if (single || is_careful(vcpu) || v->cycles + v->extra_cycles + block->cycles > limit) {
+    run_single(vcpu, block);
   } else {
-    run_ops(vcpu, block->ops, limit);
+    run_ops(vcpu, block->ops, block->cycles);
   }
 }
 
-/* A vCPU that waits: its clock jumps to what can wake it, or to `limit` if nothing does before. */
+/* --- who runs, and how far ------------------------------------------------------------------------------------------ */
+
+/* MWAIT ends by a store, which nobody announces: it has to be looked at as long as somebody executes. */
+static bool has_to_look(const struct machine *machine, const struct vcpu *v) {
+  if (v->s.activity != VMXSIM_MWAIT) return false;
+  for (unsigned i = 0; i < machine->vcpus; i++) {
+    if (machine->vcpu[i]->cpu.s.activity == VMXSIM_ACTIVE) return true;
+  }
+  return false;
+}
+
+/* The cycle at which a vCPU has something to do. The clock of one that waits stands still until then. */
+static uint64_t due(const struct vmxsim_vcpu *vcpu) {
+  const struct vcpu *v = &vcpu->cpu;
+  if (v->s.activity == VMXSIM_ACTIVE || events_any(v) || has_to_look(v->machine, v)) return v->cycles;
+  const uint64_t next = next_event_of(vcpu);
+  return next > v->cycles ? next : v->cycles;
+}
+
+/* A vCPU that waits is where the one is that has signalled something to it, and that one's turn ends. Neither depends
+ * on anything but cycles. */
+void machine_signalled(struct vcpu *v) {
+  struct machine *machine = v->machine;
+  struct vcpu *running = machine_running(machine);
+  if (v == running) return;
+  const uint64_t now = timing_now(running), next = next_event_of(machine->vcpu[v->index]);
+  const uint64_t to = now < next ? now : next;
+  if (v->s.activity != VMXSIM_ACTIVE && v->cycles < to) v->cycles = to;
+  running->attention |= ATTENTION_BOUNDARY;
+  machine->turn.open = false;
+}
+
+/* Gives the turn to the vCPU that is due first (of equals, the first), until the next one is due and a quantum more.
+ * False: nothing is due for any, ever. */
+static bool begin_turn(struct machine *machine) {
+  uint64_t first = UINT64_MAX, second = UINT64_MAX;
+  unsigned chosen = 0;
+  for (unsigned i = 0; i < machine->vcpus; i++) {
+    const uint64_t when = due(machine->vcpu[i]);
+    if (when < first) {
+      second = first;
+      first = when;
+      chosen = i;
+    } else if (when < second) {
+      second = when;
+    }
+  }
+  if (first == UINT64_MAX) return false;
+  struct vcpu *v = &machine->vcpu[chosen]->cpu;
+  machine->running = chosen;
+  machine->turn = (struct turn){true, second > UINT64_MAX - QUANTUM ? UINT64_MAX : second + QUANTUM};
+  if (first > v->cycles) v->cycles = first;
+  return true;
+}
+
+/* What is due at its clock is done; then it may run up to the cycle that is returned. */
+static uint64_t expire_due(struct vmxsim_vcpu *vcpu, uint64_t until) {
+  const struct vcpu *v = &vcpu->cpu;
+  if (next_event_of(vcpu) <= v->cycles) expire(vcpu);
+  const uint64_t next = next_event_of(vcpu);
+  if (next <= v->cycles) return v->cycles + 1; /* set anew for now: after an instruction */
+  return next < until ? next : until;
+}
+
+/* A vCPU that waits: takes what ends the wait, or its clock goes on to `limit`. False: nothing on its clock is left. */
 static bool step_waiting(struct vmxsim_vcpu *vcpu, uint64_t limit) {
   struct vcpu *v = &vcpu->cpu;
   if (events_any(v) && events_take(v)) return true;
-  const uint64_t next = next_event_of(vcpu);
-  const bool wakes = next != UINT64_MAX && next <= limit;
-  const uint64_t to = wakes ? next : limit;
-  if (to != UINT64_MAX && to > v->cycles) v->cycles = to;
-  return wakes;
+  if (!has_to_look(v->machine, v) && (limit == UINT64_MAX || next_event_of(vcpu) > limit)) return false;
+  if (limit > v->cycles) v->cycles = limit;
+  return true;
+}
+
+/* One step of the vCPU whose turn it is; the turn ends where there is nothing left to do in it. */
+static void step(struct machine *machine, uint64_t end, bool single) {
+  struct vmxsim_vcpu *vcpu = machine->vcpu[machine->running];
+  const uint64_t limit = expire_due(vcpu, machine->turn.until < end ? machine->turn.until : end);
+  if (vcpu->cpu.s.activity == VMXSIM_ACTIVE) {
+    step_active(vcpu, limit, single);
+  } else if (!step_waiting(vcpu, limit)) {
+    machine->turn.open = false;
+  }
+  if (vcpu->cpu.cycles >= machine->turn.until) machine->turn.open = false;
+}
+
+/* The clocks of those that wait go on to where a run ends. */
+static void pass_time(struct machine *machine, uint64_t to) {
+  for (unsigned i = 0; i < machine->vcpus; i++) {
+    struct vcpu *v = &machine->vcpu[i]->cpu;
+    if (v->s.activity != VMXSIM_ACTIVE && v->cycles < to) v->cycles = to;
+  }
+}
+
+/* --- running ------------------------------------------------------------------------------------------------------- */
+
+static enum vmxsim_stop_reason why_idle(const struct machine *machine) {
+  for (unsigned i = 0; i < machine->vcpus; i++) {
+    if (machine->vcpu[i]->cpu.s.activity == VMXSIM_SHUTDOWN) return VMXSIM_STOP_SHUTDOWN;
+  }
+  return VMXSIM_STOP_IDLE;
 }
 
 /* No timer will wake any vCPU: each is shut down, waits for a start-up IPI, or has halted with interrupts off. */
@@ -136,61 +266,6 @@ static bool nothing_can_wake(const struct machine *machine) {
   return true;
 }
 
-/* Runs one vCPU up to cycle `until`. False: it waits for something that is not on its own clock. */
-static bool run_vcpu(struct vmxsim_vcpu *vcpu, uint64_t until, enum vmxsim_stop_reason *reason, bool *stopped) {
-  struct vcpu *v = &vcpu->cpu;
-  bool first = true;
-  while (v->cycles < until) {
-    if (atomic_load_explicit(&v->machine->stop, memory_order_relaxed)) {
-      *stopped = true, *reason = VMXSIM_STOP_REQUEST;
-      return true;
-    }
-    const uint64_t next = next_event_of(vcpu);
-    if (next <= v->cycles) expire(vcpu);
-    const uint64_t limit = next < until && next > v->cycles ? next : until;
-    if (v->s.activity != VMXSIM_ACTIVE) {
-      if (nothing_can_wake(v->machine) || !step_waiting(vcpu, limit)) return false;
-      continue;
-    }
-    if (!first && v->machine->breakpoints && at_breakpoint(vcpu)) {
-      *stopped = true, *reason = VMXSIM_STOP_BREAKPOINT;
-      return true;
-    }
-    step_active(vcpu, limit, false);
-    first = false;
-  }
-  return true;
-}
-
-static unsigned furthest_behind(const struct machine *machine, uint64_t *next_clock) {
-  unsigned least = 0;
-  *next_clock = UINT64_MAX;
-  for (unsigned i = 1; i < machine->vcpus; i++) {
-    if (machine->vcpu[i]->cpu.cycles < machine->vcpu[least]->cpu.cycles) least = i;
-  }
-  for (unsigned i = 0; i < machine->vcpus; i++) {
-    const uint64_t clock = machine->vcpu[i]->cpu.cycles;
-    if (i != least && clock < *next_clock) *next_clock = clock;
-  }
-  return least;
-}
-
-/* Nothing is on any clock. */
-static bool no_event_is_due(const struct machine *machine) {
-  for (unsigned i = 0; i < machine->vcpus; i++) {
-    const struct vmxsim_vcpu *vcpu = machine->vcpu[i];
-    if (vcpu->cpu.s.activity == VMXSIM_ACTIVE || next_event_of(vcpu) != UINT64_MAX) return false;
-  }
-  return true;
-}
-
-static enum vmxsim_stop_reason why_idle(const struct machine *machine) {
-  for (unsigned i = 0; i < machine->vcpus; i++) {
-    if (machine->vcpu[i]->cpu.s.activity == VMXSIM_SHUTDOWN) return VMXSIM_STOP_SHUTDOWN;
-  }
-  return VMXSIM_STOP_IDLE;
-}
-
 static uint64_t instructions_of(const struct machine *machine) {
   uint64_t sum = 0;
   for (unsigned i = 0; i < machine->vcpus; i++) sum += machine->vcpu[i]->instructions;
@@ -199,49 +274,76 @@ static uint64_t instructions_of(const struct machine *machine) {
 
 static void fill_result(const struct machine *machine, enum vmxsim_stop_reason reason, uint64_t instructions_before,
                         struct vmxsim_run_result *result) {
-  const struct vcpu *v = &machine->vcpu[machine->running]->cpu;
+  const struct vcpu *v = machine_running(machine);
   *result = (struct vmxsim_run_result){reason, machine->running, v->s.rip, v->cycles,
                                        instructions_of(machine) - instructions_before};
+}
+
+/* Up to the end of a turn, or whatever stops the run before: true, with the reason. */
+static bool run_turn(struct machine *machine, uint64_t end, bool *first, enum vmxsim_stop_reason *reason) {
+  const struct vmxsim_vcpu *vcpu = machine->vcpu[machine->running];
+  while (machine->turn.open) {
+    if (atomic_load_explicit(&machine->stop, memory_order_relaxed)) {
+      *reason = VMXSIM_STOP_REQUEST;
+      return true;
+    }
+    if (vcpu->cpu.cycles >= end) {
+      *reason = VMXSIM_STOP_BUDGET;
+      return true;
+    }
+    if (!*first && machine->breakpoints && vcpu->cpu.s.activity == VMXSIM_ACTIVE && at_breakpoint(vcpu)) {
+      *reason = VMXSIM_STOP_BREAKPOINT;
+      return true;
+    }
+    step(machine, end, false);
+    *first = false;
+  }
+  return false;
+}
+
+static enum vmxsim_stop_reason run(struct machine *machine, uint64_t budget) {
+  enum vmxsim_stop_reason reason;
+  uint64_t end = UINT64_MAX;
+  bool first = true;
+  do {
+    if (nothing_can_wake(machine)) return why_idle(machine);
+    if (!machine->turn.open && !begin_turn(machine)) return why_idle(machine);
+    if (first && budget) end = machine_running(machine)->cycles + budget;
+  } while (!run_turn(machine, end, &first, &reason));
+  if (reason == VMXSIM_STOP_BUDGET) pass_time(machine, end);
+  return reason;
 }
 
 vmxsim_status vmxsim_machine_run(vmxsim_machine *handle, uint64_t budget, struct vmxsim_run_result *result) {
   struct machine *machine = &handle->machine;
   const uint64_t before = instructions_of(machine);
-  uint64_t next_clock;
-  const unsigned start = furthest_behind(machine, &next_clock);
-  const uint64_t end = budget ? machine->vcpu[start]->cpu.cycles + budget : UINT64_MAX;
-  enum vmxsim_stop_reason reason = VMXSIM_STOP_BUDGET;
-  bool stopped = false;
-  unsigned waiting = 0; /* vCPUs in a row that found nothing to do */
   atomic_store(&machine->stop, false);
-  while (!stopped) {
-    machine->running = furthest_behind(machine, &next_clock);
-    struct vmxsim_vcpu *vcpu = machine->vcpu[machine->running];
-    if (vcpu->cpu.cycles >= end) break;
-    uint64_t until = next_clock > UINT64_MAX - QUANTUM ? end : next_clock + QUANTUM;
-    if (until > end) until = end;
-    waiting = run_vcpu(vcpu, until, &reason, &stopped) ? 0 : waiting + 1;
-    if (nothing_can_wake(machine) || (waiting >= machine->vcpus && no_event_is_due(machine))) {
-      reason = why_idle(machine);
-      break;
-    }
-  }
+  const enum vmxsim_stop_reason reason = run(machine, budget);
   fill_result(machine, reason, before, result);
+  return VMXSIM_OK;
+}
+
+vmxsim_status vmxsim_machine_step(vmxsim_machine *handle, struct vmxsim_run_result *result) {
+  struct machine *machine = &handle->machine;
+  const uint64_t before = instructions_of(machine);
+  const bool idle = nothing_can_wake(machine) || (!machine->turn.open && !begin_turn(machine));
+  if (!idle) step(machine, UINT64_MAX, true);
+  fill_result(machine, idle ? why_idle(machine) : VMXSIM_STOP_STEP, before, result);
   return VMXSIM_OK;
 }
 
 vmxsim_status vmxsim_vcpu_step(vmxsim_vcpu *vcpu, struct vmxsim_run_result *result) {
   struct machine *machine = vcpu->cpu.machine;
   const uint64_t before = instructions_of(machine);
+  const bool idle = vcpu->cpu.s.activity != VMXSIM_ACTIVE && due(vcpu) == UINT64_MAX;
   machine->running = vcpu->cpu.index;
-  if (next_event_of(vcpu) <= vcpu->cpu.cycles) expire(vcpu);
-  if (vcpu->cpu.s.activity == VMXSIM_ACTIVE) {
-    step_active(vcpu, UINT64_MAX, true);
-  } else if (!step_waiting(vcpu, next_event_of(vcpu)) && no_event_is_due(machine)) {
-    fill_result(machine, why_idle(machine), before, result);
-    return VMXSIM_OK;
+  machine->turn = (struct turn){false, UINT64_MAX};
+  if (!idle) {
+    if (vcpu->cpu.cycles < due(vcpu)) vcpu->cpu.cycles = due(vcpu);
+    step(machine, UINT64_MAX, true);
+    machine->turn.open = false;
   }
-  fill_result(machine, VMXSIM_STOP_STEP, before, result);
+  fill_result(machine, idle ? why_idle(machine) : VMXSIM_STOP_STEP, before, result);
   return VMXSIM_OK;
 }
 
@@ -250,6 +352,5 @@ void vmxsim_machine_stop(vmxsim_machine *handle) {
 }
 
 uint64_t vmxsim_machine_now(const vmxsim_machine *handle) {
-  const struct vcpu *v = &handle->machine.vcpu[handle->machine.running]->cpu;
-  return v->current ? timing_now(v) : v->cycles;
+  return timing_now(machine_running(&handle->machine));
 }

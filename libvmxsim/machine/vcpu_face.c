@@ -48,6 +48,6 @@ vmxsim_status vmxsim_vcpu_inject_nmi(vmxsim_vcpu *vcpu) {
 
 vmxsim_status vmxsim_vcpu_raise_line(vmxsim_vcpu *vcpu, bool level) {
   vcpu->cpu.interrupt_line = level;
-  if (level) vcpu->cpu.attention |= ATTENTION_BOUNDARY;
+  if (level) vcpu_signal(&vcpu->cpu);
   return VMXSIM_OK;
 }

@@ -29,7 +29,8 @@ static unsigned arbitrate(const struct machine *machine, const struct apic_messa
 
 /* Messages to oneself take effect at once; to others when their clock gets to where the sender's is. */
 static void hand_over(struct machine *machine, const struct apic_message *message, unsigned index) {
-  const uint64_t cycle = machine->vcpu[machine->running]->cpu.cycles;
+  const struct vcpu *sender = machine_running(machine);
+  const uint64_t cycle = index == machine->running ? sender->cycles : timing_now(sender);
   apic_receive(machine->vcpu[index]->cpu.apic, message, cycle);
 }
 

@@ -43,8 +43,8 @@ struct vmxsim_vcpu {
   uint64_t instructions;
 };
 
-/* Whose turn it is: the vCPU `machine.running`, until its clock gets to `until`. A run that is cut short leaves it open,
- * so that how a run is cut does not change who runs when. */
+/* Whose turn it is: the vCPU `machine.running`, until its clock gets to `until`. A run that is cut short leaves it
+ * open, so that how a run is cut does not change who runs when. */
 struct turn {
   bool open;
   uint64_t until;

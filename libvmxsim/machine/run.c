@@ -152,7 +152,8 @@ static void step_active(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single) {
   }
 }
 
-/* --- who runs, and how far ------------------------------------------------------------------------------------------ */
+/* --- who runs, and how far ------------------------------------------------------------------------------------------
+ */
 
 /* MWAIT ends by a store, which nobody announces: it has to be looked at as long as somebody executes. */
 static bool has_to_look(const struct machine *machine, const struct vcpu *v) {
@@ -216,25 +217,24 @@ static uint64_t expire_due(struct vmxsim_vcpu *vcpu, uint64_t until) {
   return next < until ? next : until;
 }
 
-/* A vCPU that waits: takes what ends the wait, or its clock goes on to `limit`. False: nothing on its clock is left. */
-static bool step_waiting(struct vmxsim_vcpu *vcpu, uint64_t limit) {
+/* A vCPU that waits: takes what ends the wait, or its clock goes on to what is due before `limit`. */
+static void step_waiting(struct vmxsim_vcpu *vcpu, uint64_t limit) {
   struct vcpu *v = &vcpu->cpu;
-  if (events_any(v) && events_take(v)) return true;
-  if (!has_to_look(v->machine, v) && (limit == UINT64_MAX || next_event_of(vcpu) > limit)) return false;
+  if (events_any(v) && events_take(v)) return;
+  if (!has_to_look(v->machine, v) && (limit == UINT64_MAX || next_event_of(vcpu) > limit)) return;
   if (limit > v->cycles) v->cycles = limit;
-  return true;
 }
 
-/* One step of the vCPU whose turn it is; the turn ends where there is nothing left to do in it. */
+/* One step of the vCPU whose turn it is. A turn ends when its time is up, or when its vCPU waits. */
 static void step(struct machine *machine, uint64_t end, bool single) {
   struct vmxsim_vcpu *vcpu = machine->vcpu[machine->running];
   const uint64_t limit = expire_due(vcpu, machine->turn.until < end ? machine->turn.until : end);
   if (vcpu->cpu.s.activity == VMXSIM_ACTIVE) {
     step_active(vcpu, limit, single);
-  } else if (!step_waiting(vcpu, limit)) {
-    machine->turn.open = false;
+  } else {
+    step_waiting(vcpu, limit);
   }
-  if (vcpu->cpu.cycles >= machine->turn.until) machine->turn.open = false;
+  if (vcpu->cpu.s.activity != VMXSIM_ACTIVE || vcpu->cpu.cycles >= machine->turn.until) machine->turn.open = false;
 }
 
 /* The clocks of those that wait go on to where a run ends. */
@@ -245,7 +245,8 @@ static void pass_time(struct machine *machine, uint64_t to) {
   }
 }
 
-/* --- running ------------------------------------------------------------------------------------------------------- */
+/* --- running -------------------------------------------------------------------------------------------------------
+ */
 
 static enum vmxsim_stop_reason why_idle(const struct machine *machine) {
   for (unsigned i = 0; i < machine->vcpus; i++) {

@@ -181,12 +181,11 @@ static const struct port_range *find_port(const struct machine *machine, uint16_
   return NULL;
 }
 
-/* The processor waits for its bus. That takes it past the block's own cycles, so the run loop has to look at events. */
+/* The processor waits for its bus. */
 static void wait_for_bus(struct vcpu *v, unsigned size) {
   const struct machine *machine = v->machine;
   if (!machine->port_byte_cycles || machine->timing == TIMING_FIXED) return;
-  v->extra_cycles += (uint64_t)size * machine->port_byte_cycles;
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_charge(v, (uint64_t)size * machine->port_byte_cycles);
 }
 
 /* Ports that nothing answers read as ones. */

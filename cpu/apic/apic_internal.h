@@ -94,6 +94,7 @@ static inline bool apic_is_software_enabled(const struct apic *apic) {
 
 /* interrupts.c */
 uint32_t apic_ppr(const struct apic *apic);
+int apic_find_deliverable(const struct apic *apic);
 void apic_update(struct apic *apic); /* after a change of IRR, ISR or TPR */
 void apic_request(struct apic *apic, uint8_t vector, bool level);
 void apic_end_of_interrupt(struct apic *apic);

@@ -30,7 +30,7 @@ uint32_t apic_processor_priority(const struct apic *apic) {
   return apic_ppr(apic);
 }
 
-static int find_deliverable(const struct apic *apic) {
+int apic_find_deliverable(const struct apic *apic) {
   if (!apic_is_enabled(apic)) return -1;
   const int vector = highest(apic->irr);
   if (vector < 0 || ((uint32_t)vector & 0xf0) <= (apic_ppr(apic) & 0xf0)) return -1;
@@ -38,7 +38,7 @@ static int find_deliverable(const struct apic *apic) {
 }
 
 void apic_update(struct apic *apic) {
-  apic->deliverable = find_deliverable(apic);
+  apic->deliverable = apic_find_deliverable(apic);
   if (apic->deliverable >= 0) vcpu_signal(apic->vcpu);
 }
 

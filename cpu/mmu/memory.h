@@ -120,4 +120,18 @@ void physical_on_code_written(struct physical_memory *memory, physical_code_writ
 /* Dirty log: pages written since the last call, as bits. */
 void physical_dirty_log(struct physical_memory *memory, uint64_t address, uint64_t size, uint64_t *bits, bool clear);
 
+/* --- for snapshots (physical_snapshot.c) -------------------------------------------------------------------------- */
+
+struct physical_extent {
+  uint64_t first, last;
+  enum physical_kind kind;
+  const uint8_t *host; /* NULL for MMIO */
+};
+bool physical_region_at(const struct physical_memory *memory, size_t index, struct physical_extent *extent);
+/* The contents of a page of RAM, NULL for zeros; one that has them already is left alone. */
+void physical_set_page(struct physical_memory *memory, uint64_t page, const uint8_t *bytes);
+/* From now on, which pages have been written; the first one at or above `from`, false if there is none. */
+void physical_forget_changes(struct physical_memory *memory);
+bool physical_next_change(const struct physical_memory *memory, uint64_t from, uint64_t *page);
+
 #endif

@@ -149,6 +149,7 @@ enum fast_bank_number fast_bank_of(const struct mmu *mmu, unsigned access);
 void tlb_initialize(struct tlb *tlb);
 struct tlb_entry *tlb_find(struct tlb *tlb, uint64_t linear); /* live, for the current PCID */
 struct tlb_entry *tlb_enter(struct mmu *mmu, const struct tlb_entry *entry);
+void tlb_place(struct tlb *tlb, const struct tlb_entry *entry, unsigned way); /* as it is, from a snapshot */
 void tlb_set_current(struct tlb *tlb, uint16_t pcid);
 void tlb_flush_all(struct tlb *tlb);
 void tlb_flush_all_local(struct tlb *tlb);

@@ -17,6 +17,7 @@ static void block_release(struct physical_block *block) {
   if (--block->regions > 0) return;
   free(block->code);
   free(block->dirty);
+  free(block->changed);
   free(block);
 }
 
@@ -38,9 +39,11 @@ static struct physical_block *block_create(uint64_t address, uint64_t size, enum
   if (kind == PHYSICAL_MMIO) return block;
   block->code = calloc((size_t)block->pages, sizeof *block->code);
   block->dirty = calloc((size_t)(block->pages + 63) / 64, sizeof *block->dirty);
-  if (block->code && block->dirty) return block;
+  block->changed = calloc((size_t)(block->pages + 63) / 64, sizeof *block->changed);
+  if (block->code && block->dirty && block->changed) return block;
   free(block->code);
   free(block->dirty);
+  free(block->changed);
   free(block);
   return NULL;
 }

@@ -21,8 +21,9 @@ struct physical_block {
   mmio_read *read;
   mmio_write *write;
   void *context;
-  uint64_t *code;  /* RAM, ROM: a word a page, a bit for every 64 bytes that hold decoded code */
-  uint64_t *dirty; /* RAM: a bit a page */
+  uint64_t *code;    /* RAM, ROM: a word a page, a bit for every 64 bytes that hold decoded code */
+  uint64_t *dirty;   /* RAM: a bit a page */
+  uint64_t *changed; /* the same, since the last snapshot */
   size_t regions;
 };
 
@@ -76,11 +77,13 @@ static inline uint8_t *block_host(const struct physical_block *block, uint64_t a
 static inline void block_set_dirty(struct physical_block *block, uint64_t address) {
   uint64_t page = block_page(block, address);
   block->dirty[page / 64] |= UINT64_C(1) << (page % 64);
+  block->changed[page / 64] |= UINT64_C(1) << (page % 64);
 }
 
+/* In the eyes of both who watch. */
 static inline bool block_is_dirty(const struct physical_block *block, uint64_t address) {
   uint64_t page = block_page(block, address);
-  return block->dirty[page / 64] >> (page % 64) & 1;
+  return (block->dirty[page / 64] & block->changed[page / 64]) >> (page % 64) & 1;
 }
 
 #endif

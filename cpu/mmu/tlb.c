@@ -72,6 +72,11 @@ struct tlb_entry *tlb_enter(struct mmu *mmu, const struct tlb_entry *entry) {
   return e;
 }
 
+void tlb_place(struct tlb *tlb, const struct tlb_entry *entry, unsigned way) {
+  set_of(tlb, entry->linear, entry->shift)->way[way] = *entry;
+  tlb->used[class_of(entry->shift)] = true;
+}
+
 static void update_local(struct tlb *tlb) {
   const uint64_t of_pcid = tlb->pcid[tlb->current];
   tlb->local = of_pcid > tlb->all_local ? of_pcid : tlb->all_local;

@@ -235,7 +235,7 @@ vmxsim_status vmxsim_machine_set_timer(vmxsim_machine *handle, uint64_t cycle, v
   }
   if (!cycle) return VMXSIM_OK;
   if (machine->timer_count == TIMERS_MAX) return VMXSIM_ERROR_LIMIT;
-  machine->timers[machine->timer_count++] = (struct timer){cycle, expired, context};
+  machine->timers[machine->timer_count++] = (struct timer){cycle, expired, context, NULL};
   return VMXSIM_OK;
 }
 

@@ -5,10 +5,11 @@
 #include <stdatomic.h>
 
 #include "cpu/mmu/memory.h"
+#include "cpu/state_table.h"
 #include "cpu/timing/timing.h"
 #include "cpu/vcpu.h"
 #include "decode/blocks.h"
-#include "vmxsim/machine.h"
+#include "vmxsim/snapshot.h"
 
 enum { VCPUS_MAX = 64, PORT_RANGES_MAX = 64, TIMERS_MAX = 32, BREAKPOINTS_MAX = 64, OWNED_RAM_MAX = 64 };
 
@@ -23,7 +24,19 @@ struct timer {
   uint64_t cycle;
   vmxsim_timer *expired;
   void *context;
+  const char *name; /* in snapshots; NULL: none */
 };
+
+/* Devices' state for snapshots (libvmxsim/snapshot/). */
+struct device_state {
+  const char *name;
+  const struct state_table *table;
+  void *object;
+  void (*restored)(void *context); /* NULL: nothing is derived from it */
+  void *context;
+  bool is_configuration; /* has to be equal, and is not restored */
+};
+enum { DEVICE_STATES_MAX = 32, EMBEDDER_PARTS_MAX = 32 };
 
 /* Where blocks begin: a small cache over fetch_block() by linear address. An entry is good in its mode and as long as
  * vcpu.code_changes stays the same. */
@@ -71,6 +84,11 @@ struct machine {
   size_t breakpoints;
   void *owned_ram[OWNED_RAM_MAX];
   size_t owned_rams;
+  struct device_state device_state[DEVICE_STATES_MAX];
+  size_t device_states;
+  struct vmxsim_snapshot_part embedder_part[EMBEDDER_PARTS_MAX];
+  size_t embedder_parts;
+  uint64_t snapshots, base_snapshot; /* made so far; the one that changes of RAM are counted from, 0: none */
   atomic_bool stop;
   char error[200];
 };
@@ -115,6 +133,9 @@ static inline struct block *fetch_known(struct vmxsim_vcpu *vcpu) {
 
 /* The end marker of a block: sets s.rip to what follows and returns. */
 void fetch_end_of_block(struct vcpu *vcpu, const struct ir_op *op);
+
+/* snapshot/parts.c; false: too many */
+bool machine_add_device_state(struct machine *machine, const struct device_state *state);
 
 /* run.c */
 void machine_signalled(struct vcpu *vcpu); /* vcpu.signalled */

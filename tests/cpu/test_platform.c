@@ -74,7 +74,7 @@ vmxsim_status vmxsim_machine_set_timer(vmxsim_machine *m, uint64_t cycle, vmxsim
       return VMXSIM_OK;
     }
   }
-  inner->timers[inner->timer_count++] = (struct timer){cycle, expired, context};
+  inner->timers[inner->timer_count++] = (struct timer){cycle, expired, context, NULL};
   return VMXSIM_OK;
 }
 void vmxsim_machine_set_acknowledge(vmxsim_machine *m, vmxsim_interrupt_acknowledge *acknowledge, void *context) {

@@ -10,6 +10,7 @@
 #include "vmxsim/fields.h"
 #include "vmxsim/input.h"
 #include "vmxsim/processor_state.h"
+#include "vmxsim/snapshot.h"
 #include "vmxsim/status.h"
 #include "vmxsim/templates.h"
 #include "vmxsim/vectors.h"

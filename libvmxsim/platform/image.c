@@ -5,15 +5,18 @@
 
 #include <string.h>
 
+#include "libvmxsim/snapshot/stream.h"
+
 /* --- keeping --- */
 
 static bool keep_bytes(vmxsim_pc *pc, struct image *image, const void *bytes, size_t size) {
   pc_release(pc, image->bytes);
-  *image = (struct image){NULL, 0};
+  *image = (struct image){.bytes = NULL};
   image->bytes = pc_allocate(pc, size);
   if (!image->bytes) return false;
   if (size) memcpy(image->bytes, bytes, size);
   image->size = size;
+  image->checksum = checksum_of(image->bytes, size);
   return true;
 }
 
@@ -73,7 +76,7 @@ bool ram_clear(vmxsim_pc *pc, uint64_t address, uint64_t size) {
 /* --- telling apart --- */
 
 enum vmxsim_pc_image vmxsim_pc_detect(const void *bytes, size_t size) {
-  const struct image image = {(uint8_t *)(uintptr_t)bytes, size};
+  const struct image image = {.bytes = (uint8_t *)(uintptr_t)bytes, .size = size};
   if (multiboot_find_header(&image) != MULTIBOOT_NONE) return VMXSIM_PC_MULTIBOOT;
   if (elf_is(&image)) return VMXSIM_PC_ELF;
   if (size >= 512 && get_16(image.bytes + 510) == 0xaa55) return VMXSIM_PC_DISK;

@@ -220,6 +220,7 @@ void pit_reset(vmxsim_pc *pc) {
 }
 
 vmxsim_status pit_init(vmxsim_pc *pc) {
-  const vmxsim_status status = pc_map_ports(pc, 0x40, 0x43, port_read, port_write);
-  return status ? status : pc_map_ports(pc, 0x61, 0x61, read_61, write_61);
+  vmxsim_status status = pc_map_ports(pc, 0x40, 0x43, port_read, port_write);
+  if (!status) status = pc_map_ports(pc, 0x61, 0x61, read_61, write_61);
+  return status ? status : pc_name_timer(pc, "pc.pit", rise);
 }

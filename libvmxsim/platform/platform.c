@@ -69,6 +69,10 @@ void pc_set_timer(vmxsim_pc *pc, uint64_t cycle, vmxsim_timer *expired) {
   vmxsim_machine_set_timer(pc->machine, cycle, expired, pc);
 }
 
+vmxsim_status pc_name_timer(vmxsim_pc *pc, const char *name, vmxsim_timer *expired) {
+  return vmxsim_machine_name_timer(pc->machine, name, expired, pc);
+}
+
 /* --- interrupt lines --- */
 
 bool pc_line(const vmxsim_pc *pc, unsigned line) {
@@ -152,11 +156,12 @@ static void act(void *context) {
   pc->in_timer = false;
 }
 
-/* The run loop looks at timers before the next instruction, once something makes the block end here. */
+/* The run loop looks at timers before the next instruction, once something makes the block end here. The cycle is one
+ * that has gone by, the same however the block was run. */
 void pc_defer(vmxsim_pc *pc, enum action action) {
   struct vcpu *v = pc_running(pc);
   pc->action = action;
-  pc_set_timer(pc, v->cycles ? v->cycles : 1, act);
+  pc_set_timer(pc, 1, act);
   v->attention |= ATTENTION_BOUNDARY;
 }
 
@@ -212,6 +217,8 @@ static vmxsim_status build(vmxsim_pc *pc) {
   pc->machine->machine.port_byte_cycles = lpc_cycles(&pc->machine->machine);
   vmxsim_status status = map_memory(pc);
   if (!status) status = add_devices(pc);
+  if (!status) status = pc_name_timer(pc, "pc.deferred", act);
+  if (!status) status = pc_declare_state(pc);
   if (status) return status;
   bios_write_rom(pc);
   acpi_write_tables(pc);

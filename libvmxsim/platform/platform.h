@@ -88,8 +88,9 @@ struct keyboard {
 
 struct test_device {
   uint32_t data;
-  uint8_t *memory; /* 64 KiB */
+  uint8_t *memory; /* TEST_MEMORY_SIZE */
 };
+enum { TEST_MEMORY_SIZE = 0x10000 };
 
 struct system_ports {
   uint8_t port_92, port_cf9, port_61;
@@ -103,6 +104,7 @@ enum action { ACTION_NONE, ACTION_BOOT, ACTION_RESET, ACTION_INIT, ACTION_SUSPEN
 struct image {
   uint8_t *bytes;
   size_t size;
+  uint64_t checksum;
 };
 
 struct vmxsim_pc {
@@ -152,6 +154,7 @@ uint64_t pc_ticks(const vmxsim_pc *pc, uint64_t cycle, uint64_t hz);
 uint64_t pc_cycle_of_tick(const vmxsim_pc *pc, uint64_t ticks, uint64_t hz);
 /* A timer whose callback runs with in_timer set; cycle 0 removes it. */
 void pc_set_timer(vmxsim_pc *pc, uint64_t cycle, vmxsim_timer *expired);
+vmxsim_status pc_name_timer(vmxsim_pc *pc, const char *name, vmxsim_timer *expired); /* in snapshots */
 
 void pc_set_line(vmxsim_pc *pc, unsigned line, bool level);
 void pc_set_test_line(vmxsim_pc *pc, unsigned line, bool level);
@@ -162,6 +165,9 @@ void pc_stop(vmxsim_pc *pc);
 void pc_reset_devices(vmxsim_pc *pc);
 vmxsim_status pc_map_ports(vmxsim_pc *pc, uint16_t first, uint16_t last, vmxsim_port_read *read,
                            vmxsim_port_write *write);
+
+/* --- platform_state.c --- */
+vmxsim_status pc_declare_state(vmxsim_pc *pc);
 
 /* --- interrupt_bus.c --- */
 unsigned bus_deliver(struct machine *machine, const struct apic_message *message); /* how many took it */

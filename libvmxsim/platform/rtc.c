@@ -314,5 +314,7 @@ vmxsim_status rtc_init(vmxsim_pc *pc) {
   pc->rtc.cmos[0x14] = 0x07; /* equipment: a floppy drive, FPU, mouse port */
   pc->rtc.offset = (int64_t)(pc->options.unix_time ? pc->options.unix_time : default_time);
   set_memory_sizes(pc);
-  return pc_map_ports(pc, 0x70, 0x71, port_read, port_write);
+  vmxsim_status status = pc_map_ports(pc, 0x70, 0x71, port_read, port_write);
+  if (!status) status = pc_name_timer(pc, "pc.rtc.second", second);
+  return status ? status : pc_name_timer(pc, "pc.rtc.periodic", periodic);
 }

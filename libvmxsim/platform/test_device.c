@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { DATA_PORT = 0xe0, LINE_PORT = 0x2000, MEMORY_SIZE = 0x10000 };
+enum { DATA_PORT = 0xe0, LINE_PORT = 0x2000, MEMORY_SIZE = TEST_MEMORY_SIZE };
 #define MEMORY_ADDRESS ((uint64_t)0xff000000)
 
 static uint32_t data_read(void *context, uint16_t port, unsigned size) {

@@ -82,6 +82,7 @@ static const struct state_field machine_fields[] = {
     STATE_FLAG(struct machine, turn.open),
     STATE_NUMBER(struct machine, turn.until),
     STATE_NUMBER(struct machine, random),
+    STATE_FLAG(struct machine, asleep),
 };
 static const struct state_table machine_table = STATE_TABLE(machine_fields);
 

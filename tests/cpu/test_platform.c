@@ -77,6 +77,20 @@ vmxsim_status vmxsim_machine_set_timer(vmxsim_machine *m, uint64_t cycle, vmxsim
   inner->timers[inner->timer_count++] = (struct timer){cycle, expired, context, NULL};
   return VMXSIM_OK;
 }
+vmxsim_status vmxsim_machine_name_timer(vmxsim_machine *m, const char *name, vmxsim_timer *expired, void *context) {
+  (void)m;
+  (void)name;
+  (void)expired;
+  (void)context;
+  return VMXSIM_OK;
+}
+
+bool machine_add_device_state(struct machine *m, const struct device_state *state) {
+  (void)m;
+  (void)state;
+  return true;
+}
+
 void vmxsim_machine_set_acknowledge(vmxsim_machine *m, vmxsim_interrupt_acknowledge *acknowledge, void *context) {
   for (unsigned i = 0; i < m->machine.vcpus; i++) {
     m->machine.vcpu[i]->cpu.interrupt_acknowledge = acknowledge;

@@ -6,7 +6,7 @@
 #include "kernel/cpu.h"
 #include "kernel/lock.h"
 
-enum { SERIAL = 0x3f8, LINE_STATUS = 5, TRANSMITTER_EMPTY = 0x20, DEBUG_CONSOLE = 0xe9, EXIT = 0xf4 };
+enum { SERIAL = 0x3f8, LINE_STATUS = 5, HOLDING_EMPTY = 0x20, ALL_SENT = 0x40, DEBUG_CONSOLE = 0xe9, EXIT = 0xf4 };
 enum { BOCHS_SHUTDOWN = 0x8900 };
 
 static struct lock lock;
@@ -14,7 +14,7 @@ static struct lock lock;
 typedef void put_character(char character);
 
 static void put_serial(char character) {
-  while (!(in_8(SERIAL + LINE_STATUS) & TRANSMITTER_EMPTY)) pause();
+  while (!(in_8(SERIAL + LINE_STATUS) & HOLDING_EMPTY)) pause();
   out_8(SERIAL, (uint8_t)character);
 }
 
@@ -95,6 +95,7 @@ void marker(const char *format, ...) {
 
 void exit_machine(uint8_t status) {
   interrupts_off();
+  while (!(in_8(SERIAL + LINE_STATUS) & ALL_SENT)) pause();
   out_8(EXIT, status);
   for (const char *text = "Shutdown"; *text; text++) out_8(BOCHS_SHUTDOWN, (uint8_t)*text);
   for (;;) __asm__ volatile("hlt");

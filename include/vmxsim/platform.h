@@ -83,7 +83,8 @@ vmxsim_status vmxsim_pc_load_flat(vmxsim_pc *pc, const void *image, size_t size,
 vmxsim_status vmxsim_pc_load_disk(vmxsim_pc *pc, const void *image, size_t size);
 
 enum vmxsim_pc_image { VMXSIM_PC_UNKNOWN, VMXSIM_PC_MULTIBOOT, VMXSIM_PC_ELF, VMXSIM_PC_DISK };
-/* What an image looks like: Multiboot before ELF before a boot sector's 55H AAH. */
+/* What an image looks like: Multiboot before ELF before a boot sector's 55H AAH; but a boot sector with a Multiboot
+ * header behind it is a disk with a kernel on it. */
 enum vmxsim_pc_image vmxsim_pc_detect(const void *image, size_t size);
 
 #ifdef __cplusplus

@@ -75,10 +75,12 @@ bool ram_clear(vmxsim_pc *pc, uint64_t address, uint64_t size) {
 
 /* --- telling apart --- */
 
+/* A Multiboot header in a later sector of a disk is that of a kernel which its boot sector loads. */
 enum vmxsim_pc_image vmxsim_pc_detect(const void *bytes, size_t size) {
   const struct image image = {.bytes = (uint8_t *)(uintptr_t)bytes, .size = size};
-  if (multiboot_find_header(&image) != MULTIBOOT_NONE) return VMXSIM_PC_MULTIBOOT;
-  if (elf_is(&image)) return VMXSIM_PC_ELF;
-  if (size >= 512 && get_16(image.bytes + 510) == 0xaa55) return VMXSIM_PC_DISK;
-  return VMXSIM_PC_UNKNOWN;
+  const bool elf = elf_is(&image), boot_sector = size >= 512 && get_16(image.bytes + 510) == 0xaa55;
+  const size_t header = multiboot_find_header(&image);
+  if (header != MULTIBOOT_NONE && (elf || !boot_sector || header < 512)) return VMXSIM_PC_MULTIBOOT;
+  if (elf) return VMXSIM_PC_ELF;
+  return boot_sector ? VMXSIM_PC_DISK : VMXSIM_PC_UNKNOWN;
 }

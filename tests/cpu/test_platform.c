@@ -603,6 +603,9 @@ static void disk_and_services(void **state) {
   disk[510] = 0x55;
   disk[511] = 0xaa;
   disk[512] = 0x42;
+  put_32(disk + 1024, 0x1badb002); /* a kernel on the disk */
+  put_32(disk + 1032, 0u - 0x1badb002);
+  assert_int_equal(vmxsim_pc_detect(disk, 2048), VMXSIM_PC_DISK);
   assert_int_equal(vmxsim_pc_load_disk(pc, disk, 2048), VMXSIM_OK);
   free(disk);
   assert_int_equal(vcpus[0].cpu.s.rip, 0x7c00);

@@ -1,0 +1,73 @@
+/* Running the platform guest in an emulator: a child process, and the markers in what it prints. guest/bench/bench.c
+ * writes them: "@start NAME" and "@end NAME CHECKSUM CYCLES".
+ */
+#define _GNU_SOURCE
+#include "bench/guest_run.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/measure.h"
+
+extern char **environ;
+
+static void read_line(struct run *run, const char *line, double at) {
+  struct sample *sample = &run->sample[run->count];
+  unsigned long long checksum, cycles;
+  if (run->count == KERNELS_MAX) return;
+  if (sscanf(line, "@start %31s", sample->name) == 1) {
+    sample->ns = at;
+  } else if (sscanf(line, "@end %*s %llx %llx", &checksum, &cycles) == 2) {
+    sample->ns = at - sample->ns;
+    sample->checksum = checksum;
+    sample->cycles = cycles;
+    run->count++;
+  }
+}
+
+static bool start(char *const arguments[], int output, pid_t *child) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  const int error = posix_spawn(child, arguments[0], &actions, NULL, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  return error == 0;
+}
+
+bool guest_run(char *const arguments[], struct run *run) {
+  int ends[2], status;
+  pid_t child;
+  char line[400];
+  run->count = 0;
+  if (pipe2(ends, O_CLOEXEC) != 0) return false;
+  const bool started = start(arguments, ends[1], &child);
+  close(ends[1]);
+  FILE *output = fdopen(ends[0], "r");
+  while (started && output && fgets(line, sizeof line, output)) read_line(run, line, now());
+  if (output) fclose(output);
+  if (started) waitpid(child, &status, 0);
+  return run->count > 0;
+}
+
+enum { DISK_SIZE = 1474560, SECTOR = 512 };
+
+bool guest_disk(const char *image, const char *copy, const char *command_line) {
+  char *bytes = malloc(DISK_SIZE);
+  FILE *from = fopen(image, "rb"), *to = fopen(copy, "wb");
+  bool done = bytes && from && to && strlen(command_line) < SECTOR && fread(bytes, DISK_SIZE, 1, from) == 1;
+  if (done) {
+    strcpy(bytes + SECTOR, command_line);
+    done = fwrite(bytes, DISK_SIZE, 1, to) == 1;
+  }
+  free(bytes);
+  if (from) fclose(from);
+  if (to && fclose(to) != 0) done = false;
+  return done;
+}

@@ -1,0 +1,29 @@
+/* Running the platform guest in an emulator and taking the time between the markers that it prints. */
+#ifndef VMXSIM_BENCH_GUEST_RUN_H
+#define VMXSIM_BENCH_GUEST_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { KERNELS_MAX = 16, NAME_SIZE = 32 };
+
+/* One kernel of one run: the host's nanoseconds, and what the guest said at its end. */
+struct sample {
+  char name[NAME_SIZE];
+  double ns;
+  uint64_t checksum, cycles;
+};
+
+struct run {
+  unsigned count;
+  struct sample sample[KERNELS_MAX];
+};
+
+/* Starts `arguments[0]` and reads its standard output to the end. false if it could not be started or printed no
+ * marker. */
+bool guest_run(char *const arguments[], struct run *run);
+
+/* Copies a disk image and puts `command_line` into its second sector. */
+bool guest_disk(const char *image, const char *copy, const char *command_line);
+
+#endif

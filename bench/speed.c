@@ -1,0 +1,188 @@
+/* The speed of the processor: the platform guest's kernels in vmxsim, and on request the same disk image on a Bochs.
+ *
+ *   vmxsim-bench-speed COMMAND GUEST_FOLDER [--against BOCHS] [--bios FOLDER] [--kernel NAME] [--bits 32|64]
+ *                      [--passes N] [--cpu SPEC]
+ *
+ * Each pass boots every emulator once, one after the other, so that a busy moment of the host meets them all; the
+ * figures are medians of the passes. Time is the host's between two markers that the guest prints around a kernel.
+ * Instructions are counted in a run with the timing model `fixed`, where each takes one cycle, as does each iteration
+ * of a REP. The exit status is 1 if a result is wrong or missing, never for a time.
+ */
+#define _DEFAULT_SOURCE
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/bochs.h"
+#include "bench/guest_run.h"
+#include "bench/measure.h"
+
+enum { PASSES_MAX = 99 };
+
+struct options {
+  const char *command, *folder, *against, *bios, *kernel, *bits, *cpu;
+  unsigned passes;
+};
+
+/* What one emulator did: its runs, and the processes that make them. */
+struct emulator {
+  const char *name;
+  char *arguments[10];
+  struct run runs[PASSES_MAX];
+};
+
+struct bench {
+  struct options options;
+  char temporary[64], image[100], disk[100], configuration[100];
+  struct emulator vmxsim, bochs;
+  struct run instructions;
+};
+
+static bool parse(int argc, char **argv, struct options *options) {
+  static const struct option names[] = {{"against", required_argument, NULL, 'a'},
+                                        {"bios", required_argument, NULL, 'b'},
+                                        {"kernel", required_argument, NULL, 'k'},
+                                        {"bits", required_argument, NULL, 'w'},
+                                        {"passes", required_argument, NULL, 'p'},
+                                        {"cpu", required_argument, NULL, 'c'},
+                                        {NULL, 0, NULL, 0}};
+  *options = (struct options){.kernel = "all", .bits = "64", .passes = 5};
+  for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+    switch (option) {
+    case 'a': options->against = optarg; break;
+    case 'b': options->bios = optarg; break;
+    case 'k': options->kernel = optarg; break;
+    case 'w': options->bits = optarg; break;
+    case 'p': options->passes = (unsigned)atoi(optarg); break;
+    case 'c': options->cpu = optarg; break;
+    default: return false;
+    }
+  }
+  if (argc - optind != 2 || options->passes < 1 || options->passes > PASSES_MAX) return false;
+  options->command = argv[optind];
+  options->folder = argv[optind + 1];
+  return true;
+}
+
+static char *text(const char *constant) {
+  return (char *)(uintptr_t)constant; /* posix_spawn() does not write to its arguments */
+}
+
+static void arguments_of_vmxsim(const struct bench *b, const char *timing, char **arguments) {
+  unsigned at = 0;
+  arguments[at++] = text(b->options.command);
+  arguments[at++] = text("run");
+  arguments[at++] = text("--timing");
+  arguments[at++] = text(timing);
+  if (b->options.cpu) {
+    arguments[at++] = text("--cpu");
+    arguments[at++] = text(b->options.cpu);
+  }
+  arguments[at++] = text(b->disk);
+  arguments[at] = NULL;
+}
+
+static bool prepare_bochs(struct bench *b) {
+  char *const arguments[] = {text(b->options.against), text("-q"), text("-f"), b->configuration, NULL};
+  memcpy(b->bochs.arguments, arguments, sizeof arguments);
+  if (bochs_configure(b->configuration, b->options.against, b->options.bios, b->disk)) return true;
+  fprintf(stderr, "no BIOS images of Bochs found: --bios FOLDER\n");
+  return false;
+}
+
+static bool prepare(struct bench *b) {
+  char line[200];
+  strcpy(b->temporary, "/tmp/vmxsim-bench-XXXXXX");
+  if (!mkdtemp(b->temporary)) return false;
+  snprintf(b->disk, sizeof b->disk, "%s/disk.img", b->temporary);
+  snprintf(b->configuration, sizeof b->configuration, "%s/bochsrc", b->temporary);
+  char image[4200];
+  snprintf(image, sizeof image, "%s/guest%s.img", b->options.folder, b->options.bits);
+  snprintf(line, sizeof line, "disk bench=%.100s markers", b->options.kernel);
+  if (!guest_disk(image, b->disk, line)) {
+    fprintf(stderr, "%s: no disk image of the platform guest\n", image);
+    return false;
+  }
+  b->vmxsim.name = "vmxsim";
+  b->bochs.name = "Bochs";
+  arguments_of_vmxsim(b, "latency", b->vmxsim.arguments);
+  return !b->options.against || prepare_bochs(b);
+}
+
+static void clean_up(const struct bench *b) {
+  unlink(b->disk);
+  unlink(b->configuration);
+  rmdir(b->temporary);
+}
+
+static bool run_once(struct emulator *emulator, struct run *run) {
+  if (guest_run(emulator->arguments, run)) return true;
+  fprintf(stderr, "%s did not run the guest\n", emulator->arguments[0]);
+  return false;
+}
+
+static bool measure(struct bench *b) {
+  struct emulator counting = {.name = "vmxsim"};
+  arguments_of_vmxsim(b, "fixed", counting.arguments);
+  if (!run_once(&counting, &b->instructions)) return false;
+  for (unsigned pass = 0; pass < b->options.passes; pass++) {
+    if (!run_once(&b->vmxsim, &b->vmxsim.runs[pass])) return false;
+    if (b->options.against && !run_once(&b->bochs, &b->bochs.runs[pass])) return false;
+  }
+  return true;
+}
+
+/* Nanoseconds of a kernel; 0 if a run misses it or its result is another. */
+static double time_of(const struct bench *b, const struct emulator *emulator, unsigned kernel) {
+  double samples[PASSES_MAX];
+  for (unsigned pass = 0; pass < b->options.passes; pass++) {
+    const struct run *run = &emulator->runs[pass];
+    if (run->count <= kernel || run->sample[kernel].checksum != b->instructions.sample[kernel].checksum) return 0;
+    samples[pass] = run->sample[kernel].ns;
+  }
+  return median(samples, b->options.passes);
+}
+
+static bool report_kernel(const struct bench *b, unsigned kernel) {
+  const struct sample *counted = &b->instructions.sample[kernel];
+  const double ours = time_of(b, &b->vmxsim, kernel);
+  const double theirs = b->options.against ? time_of(b, &b->bochs, kernel) : 0;
+  printf("  %-10s %8.1f", counted->name, (double)counted->cycles / 1e6);
+  if (ours <= 0 || (b->options.against && theirs <= 0)) {
+    printf("  WRONG RESULT of %s\n", ours > 0 ? b->bochs.name : b->vmxsim.name);
+    return false;
+  }
+  printf(" %10.3f %9.1f", ours / 1e9, (double)counted->cycles / ours * 1e3);
+  if (theirs > 0) {
+    printf(" %10.3f %9.1f %8.2f", theirs / 1e9, (double)counted->cycles / theirs * 1e3, theirs / ours);
+  }
+  printf("\n");
+  return true;
+}
+
+static bool report(const struct bench *b) {
+  bool good = true;
+  printf("the platform guest, %s-bit, timing `latency`; medians of %u passes\n", b->options.bits, b->options.passes);
+  printf("  %-10s %8s %10s %9s", "kernel", "M instr", "vmxsim s", "M/s");
+  if (b->options.against) printf(" %10s %9s %8s", "Bochs s", "M/s", "ratio");
+  printf("\n");
+  for (unsigned kernel = 0; kernel < b->instructions.count; kernel++) good &= report_kernel(b, kernel);
+  if (b->options.against) printf("  (ratio: Bochs' time by vmxsim's; above 1 vmxsim is faster)\n");
+  return good;
+}
+
+int main(int argc, char **argv) {
+  static struct bench b;
+  if (!parse(argc, argv, &b.options)) {
+    fprintf(stderr, "usage: vmxsim-bench-speed COMMAND GUEST_FOLDER [--against BOCHS] [--bios FOLDER] [--kernel NAME]\n"
+                    "                          [--bits 32|64] [--passes N] [--cpu SPEC]\n");
+    return 2;
+  }
+  const bool prepared = prepare(&b);
+  const bool measured = prepared && measure(&b);
+  clean_up(&b);
+  if (!measured) return 2;
+  return report(&b) ? 0 : 1;
+}

@@ -6,7 +6,8 @@
 
 enum { SIZE = 8 << 20 };
 #define SOURCE ARENA_ADDRESS
-#define DESTINATION (ARENA_ADDRESS + 2 * SIZE)
+/* Not a power of two away: the two would meet in one entry of a direct-mapped TLB. */
+#define DESTINATION (ARENA_ADDRESS + 2 * SIZE + 0x101000)
 
 void strings_prepare(void) {
   memset((void *)ARENA_ADDRESS, 0, 4 * SIZE);

@@ -10,8 +10,7 @@ enum { PAGE = 4096 };
 
 void fetch_end_of_block(struct vcpu *v, const struct ir_op *op) {
   v->s.rip = v->block_rip + op->offset;
-  if (!(v->mode & DECODE_CODE_64)) v->s.rip &= UINT32_MAX;
-  if (!(v->mode & (DECODE_CODE_64 | DECODE_CODE_32))) v->s.rip &= 0xffff;
+  if (!(v->mode & DECODE_CODE_64)) v->s.rip &= UINT32_MAX; /* 16-bit code, too: past FFFFH there is the limit */
 }
 
 /* Bytes of code from `rip`, at most what is left of its page. */

@@ -109,7 +109,7 @@ struct vcpu {
   uint64_t trap_dr6;   /* DR6 bits of debug traps of the instruction that has just completed */
   uint64_t monitor_address;
   bool monitor_armed;
-  uint8_t monitor_line[64]; /* what the line held when it was armed */
+  bool monitor_written; /* there has been a store to the line since it was armed */
 
   /* What the boundary has to remember of the instruction before it (cpu/events/boundary.c). */
   bool shadow_is_new;   /* it was STI or MOV SS: the shadow that it made lasts one instruction more */

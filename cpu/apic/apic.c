@@ -77,7 +77,6 @@ static bool is_allowed_transition(uint64_t before, uint64_t after) {
 
 static void enter_off(struct apic *apic) {
   apic_timer_reset(apic);
-  apic->vcpu->s.tsc_deadline = 0;
 }
 
 /* Switched on again: as after reset, but the TPR is CR8's as well and stays. */

@@ -26,6 +26,7 @@ void apic_timer_reset(struct apic *apic) {
   apic->initial_count = 0;
   apic->divide = 0;
   apic->expiry = STOPPED;
+  apic->vcpu->s.tsc_deadline = 0;
 }
 
 static void start_at(struct apic *apic, uint64_t now, uint32_t count) {

@@ -66,7 +66,7 @@ static bool interrupt_due(const struct vcpu *v) {
  * cannot be delivered. */
 static bool wake_due(const struct vcpu *v) {
   if (v->s.activity != VMXSIM_MWAIT) return false;
-  return v->cycles >= v->wake_cycle || wait_line_written(v) || (v->wait_ignores_if && interrupt_requested(v));
+  return v->cycles >= v->wake_cycle || v->monitor_written || (v->wait_ignores_if && interrupt_requested(v));
 }
 
 /* --- taking it -----------------------------------------------------------------------------------------------------

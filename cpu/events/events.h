@@ -53,7 +53,7 @@ void debug_note(struct vcpu *vcpu, uint64_t bits);
 void debug_delivered(struct vcpu *vcpu);
 
 /* --- reset and SMM --- */
-void vcpu_reset(struct vcpu *vcpu);                   /* power-up */
+void vcpu_reset(struct vcpu *vcpu, uint64_t now);     /* power-up at a cycle, at which the TSC is 0 */
 void vcpu_init_signal(struct vcpu *vcpu);             /* INIT: keeps caches, FPU, some MSRs */
 void vcpu_startup(struct vcpu *vcpu, uint8_t vector); /* start-up IPI */
 void smm_enter(struct vcpu *vcpu);                    /* smm.c: both save-state layouts */

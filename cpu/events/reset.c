@@ -83,8 +83,9 @@ static void reset_msrs(struct vcpu *v) {
   v->s.feature_control = v->capabilities->ia32_feature_control;
 }
 
-void vcpu_reset(struct vcpu *v) {
+void vcpu_reset(struct vcpu *v, uint64_t now) {
   memset(&v->s, 0, sizeof v->s);
+  v->s.tsc_offset = 0 - now;
   v->smi_pending = v->init_pending = v->sipi_pending = v->machine_check_pending = false;
   reset_msrs(v);
   reset_fpu(&v->fpu);

@@ -1,10 +1,8 @@
 /* HLT, PAUSE, RSM, and waiting for a store: MONITOR, MWAIT, UMONITOR, UMWAIT, TPAUSE.
  *
- * A store to the monitored line is noticed by its contents: one that changes nothing does not end the wait. SDM 2B, the
- * instructions of these names. What ends a wait is decided in cpu/events/boundary.c.
+ * The monitored line is watched as decoded code is: stores to it come to wait_note_store(). SDM 2B, the instructions of
+ * these names. What ends a wait is decided in cpu/events/boundary.c.
  */
-#include <string.h>
-
 #include "cpu/events/events.h"
 #include "cpu/exec/operand.h"
 #include "cpu/exec/system.h"
@@ -15,20 +13,22 @@
 /* --- the monitored line
  * ----------------------------------------------------------------------------------------------- */
 
-static void read_line(const struct vcpu *v, uint8_t line[WAIT_LINE]) {
-  physical_read(v->mmu->memory, v->monitor_address, line, WAIT_LINE);
+void wait_watch(struct vcpu *v) {
+  if (v->monitor_armed && !v->monitor_written) physical_watch_code_bytes(v->mmu->memory, v->monitor_address, WAIT_LINE);
 }
 
-bool wait_line_written(const struct vcpu *v) {
-  uint8_t now[WAIT_LINE];
-  if (!v->monitor_armed) return false;
-  read_line(v, now);
-  return memcmp(now, v->monitor_line, WAIT_LINE) != 0;
+void wait_note_store(struct vcpu *v, uint64_t address, size_t size) {
+  if (!v->monitor_armed) return;
+  if (address < v->monitor_address + WAIT_LINE && v->monitor_address < address + size) {
+    v->monitor_written = true;
+    vcpu_signal(v);
+  }
+  wait_watch(v); /* a page that was written to is no longer watched at all */
 }
 
 void wait_end(struct vcpu *v) {
   v->s.activity = VMXSIM_ACTIVE;
-  v->monitor_armed = v->wait_ignores_if = v->wait_has_limit = false;
+  v->monitor_armed = v->monitor_written = v->wait_ignores_if = v->wait_has_limit = false;
   v->wake_cycle = UINT64_MAX;
   v->attention |= ATTENTION_BOUNDARY;
 }
@@ -39,10 +39,11 @@ static bool arm(struct vcpu *v, unsigned segment, uint64_t offset) {
   uint64_t byte, physical, linear = base + offset;
   if (!mem_read(v, segment, offset, 1, &byte)) return false;
   if (!vcpu_in_64_bit_mode(v)) linear = (uint32_t)linear;
+  v->monitor_written = false;
   v->monitor_armed = mem_translate_quietly(v, linear, &physical);
   if (!v->monitor_armed) return true;
   v->monitor_address = physical & ~(uint64_t)(WAIT_LINE - 1);
-  read_line(v, v->monitor_line);
+  wait_watch(v);
   return true;
 }
 
@@ -76,7 +77,7 @@ static void system_mwait(struct vcpu *v, const struct ir_op *op) {
   v->current = op;
   if (!monitor_usable(v)) return;
   if (extensions & ~1U) return vcpu_raise_with_code(v, VECTOR_GP, 0);
-  if (!v->monitor_armed || wait_line_written(v)) {
+  if (!v->monitor_armed || v->monitor_written) {
     v->monitor_armed = false;
     return system_end(v, op);
   }
@@ -119,7 +120,7 @@ static bool wait_allowed(struct vcpu *v, const struct ir_op *op) {
 static void system_umwait(struct vcpu *v, const struct ir_op *op) {
   v->current = op;
   if (!wait_allowed(v, op)) return;
-  if (v->monitor_armed && !wait_line_written(v)) return wait_until(v, op);
+  if (v->monitor_armed && !v->monitor_written) return wait_until(v, op);
   v->monitor_armed = false;
   flags_write_arithmetic(v, 0);
   system_end(v, op);

@@ -7,8 +7,9 @@
 
 enum { WAIT_LINE = 64 };
 
-/* Whether the monitored line holds other bytes than when MONITOR was executed. */
-bool wait_line_written(const struct vcpu *vcpu);
+/* Stores to the monitored line are to be seen; a store that was seen, to whatever is watched. */
+void wait_watch(struct vcpu *vcpu);
+void wait_note_store(struct vcpu *vcpu, uint64_t address, size_t size);
 /* Back to the active state. */
 void wait_end(struct vcpu *vcpu);
 

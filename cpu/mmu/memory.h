@@ -110,10 +110,10 @@ void physical_read(struct physical_memory *memory, uint64_t address, void *bytes
 void physical_write(struct physical_memory *memory, uint64_t address, const void *bytes, size_t size);
 /* The bytes of a RAM or ROM page, NULL for anything else. */
 uint8_t *physical_page(struct physical_memory *memory, uint64_t address);
-/* Pages with decoded code: a write to one calls `invalidate`, after which the page counts as having none. `page` is a
- * physical address whose low 12 bits do not matter; `invalidate` gets it with these clear. physical_watch_code_bytes()
- * says more exactly where code is, by 64 bytes: writes to the rest of the page then leave its blocks alone. */
-typedef void physical_code_written(void *context, uint64_t page);
+/* Pages with decoded code: a write to one calls `invalidate` with the bytes of the page that were written, after which
+ * the page counts as having none. physical_watch_code_bytes() says more exactly where code is, by 64 bytes: writes to
+ * the rest of the page then leave its blocks alone. Lines that MONITOR watches are watched so, too. */
+typedef void physical_code_written(void *context, uint64_t address, size_t size);
 void physical_watch_code_bytes(struct physical_memory *memory, uint64_t address, size_t size);
 void physical_watch_code(struct physical_memory *memory, uint64_t page, bool has_code);
 void physical_on_code_written(struct physical_memory *memory, physical_code_written *invalidate, void *context);

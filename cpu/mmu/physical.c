@@ -87,7 +87,8 @@ static void drop_code(struct physical_memory *memory, const struct physical_regi
   for (uint64_t page = block_page(block, first); page <= block_page(block, last); page++) {
     if (!block->code[page]) continue;
     block->code[page] = 0;
-    if (memory->code_written) memory->code_written(memory->code_context, block->address + (page << PAGE_SHIFT));
+    if (memory->code_written)
+      memory->code_written(memory->code_context, block->address + (page << PAGE_SHIFT), PAGE_SIZE);
   }
 }
 
@@ -267,7 +268,7 @@ static void write_ram(struct physical_memory *memory, struct physical_block *blo
     block_set_dirty(block, address);
     if (block->code[page] & chunks_of(offset, offset + (unsigned)n - 1)) {
       block->code[page] = 0;
-      if (memory->code_written) memory->code_written(memory->code_context, address & PAGE_MASK);
+      if (memory->code_written) memory->code_written(memory->code_context, address, n);
     }
     bytes += n;
     address += n;

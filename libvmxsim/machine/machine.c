@@ -6,6 +6,7 @@
 #include "cpu/events/events.h"
 #include "cpu/exec/cpuid.h"
 #include "cpu/exec/io.h"
+#include "cpu/exec/wait.h"
 #include "cpu/mmu/mmu.h"
 #include "libvmxsim/machine/machine_internal.h"
 
@@ -32,12 +33,13 @@ static void fail(struct machine *machine, const char *text) {
   strncpy(machine->error, text, sizeof machine->error - 1);
 }
 
-/* A write to decoded code: no vCPU may go on with what it had decoded. */
-static void code_written(void *context, uint64_t page) {
+/* A write to decoded code: no vCPU may go on with what it had decoded. Or to a line that one of them monitors. */
+static void code_written(void *context, uint64_t address, size_t size) {
   struct machine *machine = context;
   for (unsigned i = 0; i < machine->vcpus; i++) {
-    block_cache_drop_page(machine->vcpu[i]->blocks, page);
+    block_cache_drop_page(machine->vcpu[i]->blocks, address);
     vcpu_code_changed(&machine->vcpu[i]->cpu);
+    wait_note_store(&machine->vcpu[i]->cpu, address, size);
   }
 }
 
@@ -67,7 +69,7 @@ static struct vmxsim_vcpu *create_vcpu(struct machine *machine, unsigned index) 
     return NULL;
   }
   decoder_init(&v->decoder, cpuid_decode_features(v->cpuid));
-  vcpu_reset(v);
+  vcpu_reset(v, 0);
   return vcpu;
 }
 

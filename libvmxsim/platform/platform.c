@@ -123,7 +123,7 @@ void pc_reset_devices(vmxsim_pc *pc) {
 static void reset_vcpus(vmxsim_pc *pc) {
   struct machine *machine = &pc->machine->machine;
   for (unsigned i = 0; i < machine->vcpus; i++) {
-    vcpu_reset(&machine->vcpu[i]->cpu);
+    vcpu_reset(&machine->vcpu[i]->cpu, pc_now(pc));
     machine->vcpu[i]->cpu.attention |= ATTENTION_MODE | ATTENTION_BOUNDARY;
   }
 }

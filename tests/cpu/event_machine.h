@@ -17,7 +17,9 @@
 #include "cpu/exec/io.h"
 #include "cpu/exec/segments.h"
 #include "cpu/exec/system.h"
+#include "cpu/exec/wait.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/timing/timing.h"
 
 enum {
   RAM = 1 << 20,
@@ -117,7 +119,7 @@ static void create_cpu(const char *spec) {
   v->apic = apic_create(v, 0);
   v->cpuid = cpuid_table_create(&capabilities);
   decoder_init(&v->decoder, cpuid_decode_features(v->cpuid));
-  vcpu_reset(v);
+  vcpu_reset(v, 0);
 }
 
 static void destroy_cpu(void) {

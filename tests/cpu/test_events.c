@@ -647,6 +647,16 @@ static void test_reset_state(void **state) {
   assert_int_equal(v->s.activity, VMXSIM_ACTIVE);
 }
 
+static void test_tsc_of_resets(void **state) {
+  (void)state;
+  v->cycles = 1000;
+  vcpu_reset(v, 990);
+  assert_int_equal(timing_tsc(v), 10);
+  v->s.tsc_offset += 5;
+  vcpu_init_signal(v);
+  assert_int_equal(timing_tsc(v), 15);
+}
+
 static void test_init_and_startup(void **state) {
   (void)state;
   long_mode(0);
@@ -867,6 +877,7 @@ int main(void) {
       TEST(test_hlt),
       TEST(test_machine_check),
       TEST(test_reset_state),
+      TEST(test_tsc_of_resets),
       TEST(test_init_and_startup),
       TEST(test_startup_behind_init),
       TEST(test_smm_64),

@@ -977,10 +977,11 @@ static void data_breakpoints(void **state) {
 
 static unsigned code_writes;
 static uint64_t code_page;
-static void code_written(void *context, uint64_t page) {
+static void code_written(void *context, uint64_t address, size_t size) {
   (void)context;
   code_writes++;
-  code_page = page;
+  code_page = address & ~UINT64_C(0xfff);
+  assert_true(size > 0);
 }
 
 static void decoded_code(void **state) {

@@ -115,7 +115,8 @@ vmxsim_status vmxsim_vcpu_raise_line(vmxsim_vcpu *vcpu, bool level) {
   vcpu->cpu.interrupt_line = level;
   return VMXSIM_OK;
 }
-void vcpu_reset(struct vcpu *v) {
+void vcpu_reset(struct vcpu *v, uint64_t now) {
+  (void)now;
   resets++;
   v->s.activity = v->index ? VMXSIM_WAIT_FOR_SIPI : VMXSIM_ACTIVE;
 }

@@ -821,9 +821,16 @@ static void test_invpcid(void **state) {
   EXPECT_FAULT("\x66\x0f\x38\x82\x03", VECTOR_GP, 0);
 }
 
+static void note_store(void *context, uint64_t address, size_t size) {
+  (void)context;
+  wait_note_store(v, address, size);
+}
+
 static void test_monitor_mwait(void **state) {
   (void)state;
+  const uint8_t zero = 0;
   long_mode(0);
+  physical_on_code_written(memory, note_store, NULL);
   set_rax(0xc000);
   v->s.gpr[VMXSIM_RCX] = 1;
   EXPECT_FAULT("\x0f\x01\xc8", VECTOR_GP, 0);
@@ -832,7 +839,9 @@ static void test_monitor_mwait(void **state) {
   RUN("\x0f\x01\xc9");
   assert_int_equal(v->s.activity, VMXSIM_MWAIT);
   assert_false(events_any(v));
-  put(0xc03f, 1, 1); /* the same line */
+  physical_write(memory, 0xc040, &zero, 1); /* the next line */
+  assert_false(events_any(v));
+  physical_write(memory, 0xc03f, &zero, 1); /* it held that before */
   step();
   assert_int_equal(v->s.activity, VMXSIM_ACTIVE);
   RUN("\x0f\x01\xc9"); /* nothing is monitored: no wait */

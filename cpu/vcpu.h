@@ -125,10 +125,11 @@ struct vcpu {
   uint8_t (*interrupt_acknowledge)(void *context);
   void *interrupt_acknowledge_context;
 
-  /* An x87 exception with CR0.NE = 0: signals FERR# (IRQ 13 of a PC). Returns IGNNE#, with which the instruction goes
-   * on; else it waits for an interrupt. NULL: IGNNE# is asserted and nobody listens. */
-  bool (*float_error)(void *context);
+  /* An x87 exception with CR0.NE = 0 signals FERR# (IRQ 13 of a PC), and the instruction waits for an interrupt, unless
+   * IGNNE# is asserted. That ends with the exception. NULL: nobody listens, and nothing waits. */
+  void (*float_error)(void *context);
   void *float_error_context;
+  bool ignne;
 
   /* Something was signalled to this vCPU, by whichever one executes. Set by the machine; may be NULL. */
   void (*signalled)(struct vcpu *vcpu);

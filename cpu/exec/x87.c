@@ -16,6 +16,7 @@ uint16_t x87_status_word(const struct vcpu *v) {
 
 static void update_summary(struct vcpu *v) {
   const bool pending = v->fpu.status & ~v->fpu.control & X87_EXCEPTIONS;
+  if (!pending) v->ignne = false;
   x87_set_conditions(v, X87_ES | X87_B, pending ? X87_ES | X87_B : 0);
 }
 
@@ -56,6 +57,7 @@ void x87_set_tag_word(struct vcpu *v, uint16_t word) {
 
 void x87_initialize(struct vcpu *v) {
   struct fpu *f = &v->fpu;
+  v->ignne = false;
   f->control = X87_CONTROL_INITIAL;
   f->status = 0;
   f->top = 0;
@@ -71,7 +73,8 @@ void x87_initialize(struct vcpu *v) {
 bool x87_nothing_pending(struct vcpu *v) {
   if (!(v->fpu.status & X87_ES)) return true;
   if (v->s.cr0 & CR0_NE) return exec_raise(v, VECTOR_MF);
-  if (!v->float_error || v->float_error(v->float_error_context)) return true;
+  if (!v->float_error || v->ignne) return true;
+  v->float_error(v->float_error_context);
   v->attention |= ATTENTION_BOUNDARY; /* it waits for an interrupt */
   return false;
 }

@@ -46,8 +46,8 @@ static bool find_other(struct vcpu *v, const struct ir_op *op, struct other *b) 
   return true;
 }
 
-/* True: whatever pops is to pop. The conditions and flags are set even if an exception is not masked: the manual has it
- * otherwise of invalid operations, processors do it so. */
+/* True: whatever pops is to pop. The conditions are set even if an exception is not masked: the manual has it otherwise
+ * of invalid operations, processors do it so. */
 static bool compare(struct vcpu *v, const struct ir_op *op, const struct other *b, bool quiet,
                     enum float80_order *order) {
   *order = FLOAT80_UNORDERED;
@@ -71,13 +71,15 @@ EXEC_INLINE bool to_conditions(struct vcpu *v, const struct ir_op *op, bool quie
   return true;
 }
 
+/* An invalid operation that is not masked leaves EFLAGS (SDM 2, "FCOMI/FCOMIP/FUCOMI/FUCOMIP"). */
 EXEC_INLINE bool to_flags(struct vcpu *v, const struct ir_op *op, bool quiet, unsigned pops) {
   struct other b;
   enum float80_order order;
   if (!x87_available(v, op) || !find_other(v, op, &b)) return false;
   x87_record(v, op);
-  if (compare(v, op, &b, quiet, &order)) pop_times(v, pops);
-  flags_write_arithmetic(v, flag_bits[order]);
+  const bool completes = compare(v, op, &b, quiet, &order);
+  if (completes) pop_times(v, pops);
+  if (completes || order != FLOAT80_UNORDERED) flags_write_arithmetic(v, flag_bits[order]);
   return true;
 }
 

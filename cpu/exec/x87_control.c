@@ -35,6 +35,7 @@ static bool fnclex_step(struct vcpu *v, const struct ir_op *op) {
   (void)op;
   if (!exists(v)) return false;
   x87_set_conditions(v, X87_EXCEPTIONS | X87_SF | X87_ES | X87_B, 0);
+  v->ignne = false;
   return true;
 }
 

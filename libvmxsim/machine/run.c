@@ -155,19 +155,10 @@ static void step_active(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single) {
 /* --- who runs, and how far ------------------------------------------------------------------------------------------
  */
 
-/* MWAIT ends by a store, which nobody announces: it has to be looked at as long as somebody executes. */
-static bool has_to_look(const struct machine *machine, const struct vcpu *v) {
-  if (v->s.activity != VMXSIM_MWAIT) return false;
-  for (unsigned i = 0; i < machine->vcpus; i++) {
-    if (machine->vcpu[i]->cpu.s.activity == VMXSIM_ACTIVE) return true;
-  }
-  return false;
-}
-
 /* The cycle at which a vCPU has something to do. The clock of one that waits stands still until then. */
 static uint64_t due(const struct vmxsim_vcpu *vcpu) {
   const struct vcpu *v = &vcpu->cpu;
-  if (v->s.activity == VMXSIM_ACTIVE || events_any(v) || has_to_look(v->machine, v)) return v->cycles;
+  if (v->s.activity == VMXSIM_ACTIVE || events_any(v)) return v->cycles;
   const uint64_t next = next_event_of(vcpu);
   return next > v->cycles ? next : v->cycles;
 }
@@ -221,7 +212,7 @@ static uint64_t expire_due(struct vmxsim_vcpu *vcpu, uint64_t until) {
 static void step_waiting(struct vmxsim_vcpu *vcpu, uint64_t limit) {
   struct vcpu *v = &vcpu->cpu;
   if (events_any(v) && events_take(v)) return;
-  if (!has_to_look(v->machine, v) && (limit == UINT64_MAX || next_event_of(vcpu) > limit)) return;
+  if (limit == UINT64_MAX || next_event_of(vcpu) > limit) return;
   if (limit > v->cycles) v->cycles = limit;
 }
 

@@ -16,6 +16,7 @@ enum {
   LINE_SERIAL = 4,
   LINE_RTC = 8,
   LINE_SCI = 9,
+  LINE_FPU = 13,
 };
 
 #define MIB ((uint64_t)1 << 20)

@@ -1,4 +1,5 @@
-/* Port 92H (A20, fast reset), the delay port 80H, and Bochs' way of switching off, "Shutdown" to port 8900H. */
+/* Port 92H (A20, fast reset), the delay port 80H, port F0H with the errors of the x87 unit, and Bochs' way of switching
+ * off, "Shutdown" to port 8900H. */
 #include "libvmxsim/platform/platform.h"
 
 enum { FAST_RESET = 1, A20 = 2 };
@@ -39,13 +40,40 @@ static void write_8900(void *context, uint16_t port, unsigned size, uint32_t val
   pc_stop(pc);
 }
 
+/* FERR# is IRQ 13. A write to F0H takes it back and asserts IGNNE#, if there is an error (SDM 1, "Handling x87 FPU
+ * Exceptions in Software", MS-DOS compatibility sub-mode). */
+static void float_error(void *context) {
+  pc_set_line(context, LINE_FPU, true);
+}
+
+static void write_f0(void *context, uint16_t port, unsigned size, uint32_t value) {
+  (void)port;
+  (void)size;
+  (void)value;
+  vmxsim_pc *pc = context;
+  struct vcpu *v = pc_running(pc);
+  enum { STATUS_ES = 0x80 };
+  v->ignne = v->fpu.status & STATUS_ES;
+  pc_set_line(pc, LINE_FPU, false);
+}
+
+static void connect_float_errors(vmxsim_pc *pc) {
+  const struct machine *machine = &pc->machine->machine;
+  for (unsigned i = 0; i < machine->vcpus; i++) {
+    machine->vcpu[i]->cpu.float_error = float_error;
+    machine->vcpu[i]->cpu.float_error_context = pc;
+  }
+}
+
 void system_ports_reset(vmxsim_pc *pc) {
   pc->ports = (struct system_ports){.port_92 = A20};
 }
 
 vmxsim_status system_ports_init(vmxsim_pc *pc) {
+  connect_float_errors(pc);
   vmxsim_status status = pc_map_ports(pc, 0x80, 0x80, read_80, NULL);
   if (!status) status = pc_map_ports(pc, 0x92, 0x92, read_92, write_92);
+  if (!status) status = pc_map_ports(pc, 0xf0, 0xf0, NULL, write_f0);
   if (!status) status = pc_map_ports(pc, 0x8900, 0x8900, NULL, write_8900);
   return status;
 }

@@ -165,8 +165,34 @@ static void wrong_arguments_are_refused(void **test) {
   vmxsim_machine_destroy(NULL);
 }
 
+/* mov ax,2000h; xor cx,cx; xor dx,dx; monitor; mwait; mov byte [3000h],1; hlt */
+static const uint8_t waiting[] = {0xb8, 0x00, 0x20, 0x31, 0xc9, 0x31, 0xd2, 0x0f, 0x01, 0xc8,
+                                  0x0f, 0x01, 0xc9, 0xc6, 0x06, 0x00, 0x30, 0x01, 0xf4};
+/* mov cx,5000; loop $; mov byte [2000h],0; hlt */
+static const uint8_t storing[] = {0xb9, 0x88, 0x13, 0xe2, 0xfe, 0xc6, 0x06, 0x00, 0x20, 0x00, 0xf4};
+
+static void a_store_of_the_same_value_ends_mwait(void **test) {
+  (void)test;
+  enum { OTHER_CODE = 0x4000 };
+  vmxsim_machine *machine = create(2);
+  vmxsim_vcpu *other = vmxsim_machine_vcpu(machine, 1);
+  struct vmxsim_run_result result;
+  struct vmxsim_state state;
+  uint8_t woken = 0;
+  vmxsim_vcpu_get_state(load(machine, storing, sizeof storing), &state);
+  state.rip = OTHER_CODE;
+  assert_int_equal(vmxsim_machine_write(machine, OTHER_CODE, waiting, sizeof waiting), VMXSIM_OK);
+  assert_int_equal(vmxsim_vcpu_set_state(other, &state), VMXSIM_OK);
+  assert_int_equal(vmxsim_machine_run(machine, 100000, &result), VMXSIM_OK);
+  assert_int_equal(vmxsim_machine_read(machine, 0x3000, &woken, 1), VMXSIM_OK);
+  assert_int_equal(woken, 1);
+  assert_in_range(vmxsim_vcpu_cycles(other), 5000, 12000);
+  vmxsim_machine_destroy(machine);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_store_of_the_same_value_ends_mwait),
       cmocka_unit_test(a_loop_runs_to_its_halt),
       cmocka_unit_test(single_steps_are_the_same_run),
       cmocka_unit_test(a_budget_stops_it),

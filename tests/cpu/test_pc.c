@@ -25,15 +25,24 @@ static int tear_down(void **unused) {
   return 0;
 }
 
-/* Runs flat code to its HLT. */
-static void run(const void *code, size_t size, enum vmxsim_pc_mode mode) {
-  struct vmxsim_run_result result;
+static void load(const void *code, size_t size, enum vmxsim_pc_mode mode) {
   assert_int_equal(vmxsim_pc_load_flat(pc, code, size, CODE, mode), VMXSIM_OK);
+}
+#define LOAD(mode, bytes) load(bytes, sizeof(bytes) - 1, mode)
+
+static void write_bytes(uint64_t address, const void *bytes, size_t size) {
+  assert_int_equal(vmxsim_machine_write(machine, address, bytes, size), VMXSIM_OK);
+}
+#define WRITE(address, bytes) write_bytes(address, bytes, sizeof(bytes) - 1)
+
+static void run_to_halt(void) {
+  struct vmxsim_run_result result;
   assert_int_equal(vmxsim_machine_run(machine, UINT64_C(10000000000), &result), VMXSIM_OK);
   vmxsim_vcpu_get_state(vmxsim_machine_vcpu(machine, 0), &state);
   assert_int_equal(state.activity, VMXSIM_HLT);
 }
-#define RUN(mode, bytes) run(bytes, sizeof(bytes) - 1, mode)
+
+#define RUN(mode, bytes) (LOAD(mode, bytes), run_to_halt())
 
 /* rdtsc; mov ebx,eax; in al,71h; rdtsc; sub eax,ebx; hlt */
 static const char timed_port[] = "\x0f\x31\x89\xc3\xe4\x71\x0f\x31\x29\xd8\xf4";
@@ -52,8 +61,8 @@ static void but_not_where_an_instruction_is_a_cycle(void **unused) {
   assert_int_equal(state.gpr[VMXSIM_RAX], 3);
 }
 
-/* FACS: waking vector at CODE + 4AH. PM1a: RTC wakes. RTC: an alarm every second. SLP_TYP 1, SLP_EN; jmp $. Then in real
- * mode: mov ax,1234h; hlt */
+/* FACS: waking vector at CODE + 4AH. PM1a: RTC wakes. RTC: an alarm every second. SLP_TYP 1, SLP_EN; jmp $. Then in
+ * real mode: mov ax,1234h; hlt */
 static const char sleep_and_wake[] = "\xc7\x05\x4c\xfc\x09\x00\x4a\x80\x00\x00"
                                      "\x66\xba\x02\x06\x66\xb8\x00\x04\x66\xef"
                                      "\xb0\x01\xe6\x70\xb0\xc0\xe6\x71\xb0\x03\xe6\x70\xb0\xc0\xe6\x71"
@@ -80,14 +89,42 @@ static void code_can_be_written_in_real_mode(void **unused) {
   assert_int_equal(state.gpr[VMXSIM_RAX] & 0xff, 0x42);
 }
 
+/* Two NOPs at the end of a segment whose limit is FFFFH; the handler of #GP is a HLT. */
+static void ip_does_not_wrap(void **unused) {
+  (void)unused;
+  create(VMXSIM_TIMING_FIXED);
+  LOAD(VMXSIM_PC_MODE_16, "\xea\xfe\xff\x00\x10"); /* jmp 1000:FFFE */
+  WRITE(0x1fffe, "\x90\x90");
+  WRITE(0x500, "\xf4");
+  WRITE(13 * 4, "\x00\x05\x00\x00");
+  run_to_halt();
+  assert_int_equal(state.rip, 0x501);
+}
+
+/* With CR0.NE = 0: sti; all interrupts; fninit; fldcw, which leaves #Z unmasked; 1 / 0; fld1 waits. The control word.
+ */
+static const char float_error[] = "\xfb\x31\xc0\xe6\xa1\xe6\x21"
+                                  "\xdb\xe3\xd9\x2e\x16\x80\xd9\xe8\xd9\xee\xde\xf9\xd9\xe8\xf4"
+                                  "\x7b\x03";
+
+static void float_errors_are_irq_13(void **unused) {
+  (void)unused;
+  create(VMXSIM_TIMING_FIXED);
+  LOAD(VMXSIM_PC_MODE_16, float_error);
+  WRITE(0x500, "\xbb\x34\x12\xe6\xf0\xd9\xee\xdb\xe2\xfa\xf4"); /* mov bx,1234h; out 0F0h,al; fldz; fnclex; cli; hlt */
+  WRITE(0x75 * 4, "\x00\x05\x00\x00");
+  run_to_halt();
+  assert_int_equal(state.gpr[VMXSIM_RBX] & 0xffff, 0x1234);
+  assert_int_equal(state.rip, 0x50b);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, NULL, tear_down)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(a_port_is_behind_a_bus),
-      TEST(but_not_where_an_instruction_is_a_cycle),
-      TEST(an_alarm_ends_s3),
-      TEST(code_can_be_written_in_real_mode),
+      TEST(a_port_is_behind_a_bus), TEST(but_not_where_an_instruction_is_a_cycle),
+      TEST(an_alarm_ends_s3),       TEST(code_can_be_written_in_real_mode),
+      TEST(ip_does_not_wrap),       TEST(float_errors_are_irq_13),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

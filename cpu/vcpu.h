@@ -87,8 +87,7 @@ struct vcpu {
   decode_mode mode;            /* from CR0, CR4, EFER, CS, SS, RFLAGS.VM, CPL: vcpu_update_mode() */
   uint8_t cpl;
 
-  uint64_t cycles;       /* of this vCPU, complete at boundaries */
-  uint64_t extra_cycles; /* TLB misses and the like within the block: vcpu_charge(); added at its end */
+  uint64_t cycles;       /* of this vCPU, complete at boundaries; what the ops of a block cost is added at its end */
   uint64_t next_event;   /* cycle at which the run loop must stop exactly */
   uint64_t block_end;    /* the clock at the end of the block, if nothing costs extra */
   uint64_t code_changes; /* counts what makes it uncertain which code is where: linear addresses of known blocks */
@@ -150,10 +149,12 @@ static inline void vcpu_next(struct vcpu *v, const struct ir_op *op) {
   op->execute(v, op);
 }
 
-/* Cycles beyond those of the ops. If the block can no longer end before the next event it is left after this op. */
+/* Cycles beyond those of the ops: TLB misses and the like. If the block can no longer end before the next event it is
+ * left after this op. */
 static inline void vcpu_charge(struct vcpu *v, uint64_t cycles) {
-  v->extra_cycles += cycles;
-  if (v->block_end + v->extra_cycles > v->next_event) v->attention |= ATTENTION_BOUNDARY;
+  v->cycles += cycles;
+  v->block_end += cycles;
+  if (v->block_end > v->next_event) v->attention |= ATTENTION_BOUNDARY;
 }
 
 /* Code that was found at a linear address may be elsewhere now: the next op is looked up again. */

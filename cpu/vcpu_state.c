@@ -101,7 +101,7 @@ static const struct state_field between_instructions[] = {
     NUMBER(trap_dr6),
     NUMBER(monitor_address),
     FLAG(monitor_armed),
-    STATE_BYTES(struct vcpu, monitor_line),
+    FLAG(monitor_written),
     FLAG(shadow_is_new),
     FLAG(resume_is_new),
     FLAG(single_step),
@@ -140,7 +140,6 @@ void vcpu_settle(struct vcpu *v) {
 void vcpu_restored(struct vcpu *v) {
   v->lazy.kind = LAZY_NONE;
   v->exception.pending = false;
-  v->extra_cycles = 0;
   v->current = NULL;
   vcpu_update_mode(v);
   mmu_mode_changed(v);

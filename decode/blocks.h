@@ -25,7 +25,11 @@ struct block {
   uint16_t bytes;
   uint32_t cycles; /* of all ops */
   struct block *next_in_bucket;
-  const struct ir_op *last; /* for the run loop (libvmxsim/machine/fetch.c) */
+  const struct ir_op *last; /* this and what follows is the run loop's: libvmxsim/machine/fetch.c */
+  struct block_link {
+    uint64_t linear, key;
+    struct block *block;
+  } link[2];
   struct ir_op ops[]; /* op_count, then one whose execute ends the block */
 };
 

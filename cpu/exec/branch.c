@@ -42,7 +42,19 @@ EXEC_INLINE void jump_if(struct vcpu *v, const struct ir_op *op, bool taken, uns
 /* --- Jcc: a handler a condition, so that only what it needs of the flags is computed ---------------------------------
  */
 
+/* The same where the op before it is known to have set the flags in that way. */
+EXEC_INLINE void jump_if_after(struct vcpu *v, const struct ir_op *op, unsigned condition, enum lazy_kind kind) {
+  if (v->lazy.kind != kind) __builtin_unreachable();
+  return jump_if(v, op, flags_lazy_condition(v, condition), 8);
+}
+
 #define JCC_HANDLERS(condition) \
+  static void jcc_64_after_sub_##condition(struct vcpu *v, const struct ir_op *op) { \
+    return jump_if_after(v, op, condition, LAZY_SUB); \
+  } \
+  static void jcc_64_after_logic_##condition(struct vcpu *v, const struct ir_op *op) { \
+    return jump_if_after(v, op, condition, LAZY_LOGIC); \
+  } \
   static void jcc_64_##condition(struct vcpu *v, const struct ir_op *op) { \
     return jump_if(v, op, flags_lazy_condition(v, condition), 8); \
   } \
@@ -68,9 +80,11 @@ JCC_HANDLERS(14)
 JCC_HANDLERS(15)
 
 #define JCC_ENTRY(condition) \
-  { jcc_64_##condition, jcc_##condition }
+  { jcc_64_##condition, jcc_##condition, jcc_64_after_sub_##condition, jcc_64_after_logic_##condition }
 
-static ir_execute *const jcc_handlers[16][2] = {
+enum jcc { JCC_64, JCC_ANY, JCC_64_AFTER_SUB, JCC_64_AFTER_LOGIC, JCC_KINDS };
+
+static ir_execute *const jcc_handlers[16][JCC_KINDS] = {
     JCC_ENTRY(0),  JCC_ENTRY(1),  JCC_ENTRY(2),  JCC_ENTRY(3),  JCC_ENTRY(4),  JCC_ENTRY(5),
     JCC_ENTRY(6),  JCC_ENTRY(7),  JCC_ENTRY(8),  JCC_ENTRY(9),  JCC_ENTRY(10), JCC_ENTRY(11),
     JCC_ENTRY(12), JCC_ENTRY(13), JCC_ENTRY(14), JCC_ENTRY(15),
@@ -209,7 +223,7 @@ static ir_execute *bind_call(const struct ir_op *op) {
 
 ir_execute *bind_branch(const struct ir_op *op) {
   switch (op->opcode) {
-  case IR_JCC: return jcc_handlers[op->condition & 15][op->operand_size != 8];
+  case IR_JCC: return jcc_handlers[op->condition & 15][op->operand_size == 8 ? JCC_64 : JCC_ANY];
   case IR_JRCXZ: return jrcxz;
   case IR_LOOP:
   case IR_LOOPE:
@@ -220,6 +234,15 @@ ir_execute *bind_branch(const struct ir_op *op) {
   case IR_BOUND: return bound;
   case IR_ENDBR32:
   case IR_ENDBR64: return endbr;
+  default: return NULL;
+  }
+}
+
+ir_execute *bind_branch_behind(const struct ir_op *op, enum lazy_kind flags) {
+  if (op->opcode != IR_JCC || op->operand_size != 8) return NULL;
+  switch (flags) {
+  case LAZY_SUB: return jcc_handlers[op->condition & 15][JCC_64_AFTER_SUB];
+  case LAZY_LOGIC: return jcc_handlers[op->condition & 15][JCC_64_AFTER_LOGIC];
   default: return NULL;
   }
 }

@@ -12,6 +12,8 @@
 /* Chooses the handler of an op by its opcode and the shape of its operands; handlers for the common shapes (registers,
  * 32 and 64 bits, immediates) are specialised. Never NULL: what a group does not execute raises #UD. */
 ir_execute *exec_bind(const struct ir_op *op);
+/* Better handlers for the ops of a block, each bound already, that always run one after another. */
+void exec_bind_block(struct ir_op *ops, unsigned count);
 
 /* Each group's part of it: NULL if the opcode is not the group's. */
 ir_execute *exec_bind_integer(const struct ir_op *op);  /* arithmetic, logic, shifts, bits, BCD, CMOV, SETcc, BMI ... */

@@ -4,6 +4,7 @@
 #define VMXSIM_CPU_EXEC_INTEGER_H
 
 #include "cpu/exec/exec.h"
+#include "cpu/vcpu.h"
 
 ir_execute *bind_alu(const struct ir_op *op);      /* ADD ... CMP, TEST, INC, DEC, NEG, NOT */
 ir_execute *bind_shift(const struct ir_op *op);    /* ROL ... SAR, SHLD, SHRD */
@@ -16,5 +17,10 @@ ir_execute *bind_flags(const struct ir_op *op);    /* CLC ... STD, LAHF, SAHF, S
 
 ir_execute *bind_stack(const struct ir_op *op);  /* PUSH ... POPF, ENTER, LEAVE */
 ir_execute *bind_branch(const struct ir_op *op); /* near branches, CALL, RET, LOOP, BOUND, ENDBR */
+
+/* For bind_block.c; NULL if there is none. A handler that leaves the flags alone; and one for a branch whose flags the
+ * op before it has set in the way given. */
+ir_execute *bind_flagless(const struct ir_op *op);
+ir_execute *bind_branch_behind(const struct ir_op *op, enum lazy_kind flags);
 
 #endif

@@ -128,6 +128,7 @@ EXEC_INLINE void alu_memory_immediate(struct vcpu *v, const struct ir_op *op, en
   ALU_SHAPES(name, kind, 2) \
   ALU_SHAPES(name, kind, 4) \
   ALU_SHAPES(name, kind, 8) \
+  ALU_FLAT(name, kind, 1) \
   ALU_FLAT(name, kind, 4) \
   ALU_FLAT(name, kind, 8)
 
@@ -165,12 +166,13 @@ static ir_execute *const alu_handlers[ALU_KINDS][4][SHAPES] = {
   }
 #define FLAT_ENTRY(name) \
   { \
-    {FLAT_ROW(name, 4, ADDRESS_FLAT), FLAT_ROW(name, 4, ADDRESS_BASE)}, \
+    {FLAT_ROW(name, 1, ADDRESS_FLAT), FLAT_ROW(name, 1, ADDRESS_BASE)}, \
+        {FLAT_ROW(name, 4, ADDRESS_FLAT), FLAT_ROW(name, 4, ADDRESS_BASE)}, \
         {FLAT_ROW(name, 8, ADDRESS_FLAT), FLAT_ROW(name, 8, ADDRESS_BASE)}, \
   }
 
-/* By operation, size (4, 8), addressing (from ADDRESS_FLAT), shape (from REGISTER_MEMORY). */
-static ir_execute *const flat_handlers[ALU_KINDS][2][2][3] = {
+/* By operation, size (1, 4, 8), addressing (from ADDRESS_FLAT), shape (from REGISTER_MEMORY). */
+static ir_execute *const flat_handlers[ALU_KINDS][3][2][3] = {
     [ALU_ADD] = FLAT_ENTRY(add), [ALU_OR] = FLAT_ENTRY(or),   [ALU_ADC] = FLAT_ENTRY(adc),
     [ALU_SBB] = FLAT_ENTRY(sbb), [ALU_AND] = FLAT_ENTRY(and), [ALU_SUB] = FLAT_ENTRY(sub),
     [ALU_XOR] = FLAT_ENTRY(xor), [ALU_CMP] = FLAT_ENTRY(cmp), [ALU_TEST] = FLAT_ENTRY(test),
@@ -222,8 +224,8 @@ static ir_execute *bind_two_operands(const struct ir_op *op, enum alu kind) {
   unsigned size = op->operand[0].size;
   enum shape shape = shape_of(op);
   enum addressing how = addressing_of(op);
-  if (size >= 4 && shape >= REGISTER_MEMORY && how != ADDRESS_ANY)
-    return flat_handlers[kind][size == 8][how - ADDRESS_FLAT][shape - REGISTER_MEMORY];
+  if (size != 2 && shape >= REGISTER_MEMORY && how != ADDRESS_ANY)
+    return flat_handlers[kind][size / 4][how - ADDRESS_FLAT][shape - REGISTER_MEMORY];
   return alu_handlers[kind][size_index(size)][shape];
 }
 

@@ -1,7 +1,7 @@
 /* REP: repetition of string instructions, which can stop between any two elements and go on later.
  *
  * Each element costs op->cycles, however the elements are divided into runs: the run loop counts op->cycles once when
- * the op returns, the rest goes to extra_cycles here. So a trace is the same whether or not something had the op stop
+ * the op returns, the rest is charged here. So a trace is the same whether or not something had the op stop
  * midway.
  */
 #include "cpu/exec/flags.h"
@@ -13,7 +13,7 @@ static bool repeats(const struct ir_op *op) {
 
 /* The clock when this element begins. */
 static uint64_t now(const struct vcpu *v, const struct ir_op *op) {
-  return v->cycles + op->cycle + v->extra_cycles;
+  return v->cycles + op->cycle;
 }
 
 uint64_t string_room(const struct vcpu *v, const struct ir_op *op) {
@@ -74,7 +74,7 @@ static enum outcome repeat(struct vcpu *v, const struct ir_op *op, string_step *
       if (!step(v, op)) return OUTCOME_FAULT;
       done = 1;
     }
-    v->extra_cycles += done * op->cycles;
+    v->cycles += done * op->cycles;
     count -= done;
     gpr_write_number(v, VMXSIM_RCX, op->address_size, count);
     if (!count || (compares && ends_by_zero_flag(v, op))) return OUTCOME_DONE;
@@ -93,7 +93,7 @@ void string_run(struct vcpu *v, const struct ir_op *op, string_step *step, strin
   }
   enum outcome outcome = repeat(v, op, step, span, compares);
   if (outcome == OUTCOME_FAULT) return exec_fault(v, op);
-  v->extra_cycles -= op->cycles; /* the run loop's share */
+  v->cycles -= op->cycles; /* the run loop's share */
   if (outcome == OUTCOME_STOPPED) return exec_jump(v, exec_wrap_rip(v, vcpu_rip(v, op)));
   return exec_next(v, op);
 }

@@ -136,6 +136,7 @@ static struct block *build_block(struct vmxsim_vcpu *vcpu, uint64_t physical) {
           : block_cache_add_crossing(vcpu->blocks, physical, build.second_page, v->mode, build.count + 1);
   if (!block) return NULL;
   if (generation != block_cache_generation(vcpu->blocks)) v->code_changes++;
+  exec_bind_block(build.ops, build.count);
   set_end_marker(&build.ops[build.count], build.bytes, build.cycles);
   memcpy(block->ops, build.ops, (build.count + 1) * sizeof *build.ops);
   block->op_count = (uint16_t)build.count;
@@ -167,6 +168,6 @@ struct block *fetch_block(struct vmxsim_vcpu *vcpu) {
   if (block) return block;
   const uint64_t linear = fetch_linear(v), key = fetch_key(v);
   block = find_block(vcpu);
-  if (block && key == fetch_key(v)) *fetch_entry(vcpu, linear) = (struct known_block){linear, key, block};
+  if (block && key == fetch_key(v)) *fetch_entry(vcpu, linear) = (struct block_link){linear, key, block};
   return block;
 }

@@ -38,19 +38,15 @@ struct device_state {
 };
 enum { DEVICE_STATES_MAX = 32, EMBEDDER_PARTS_MAX = 32 };
 
-/* Where blocks begin: a small cache over fetch_block() by linear address. An entry is good in its mode and as long as
- * vcpu.code_changes stays the same. */
-struct known_block {
-  uint64_t linear, key; /* key: code_changes and mode */
-  struct block *block;
-};
+/* Where blocks begin: a small cache over fetch_block() by linear address. A link is good in its mode and as long as
+ * vcpu.code_changes stays the same: both are its key. */
 enum { KNOWN_BLOCKS = 4096 };
 
 /* The embedder's handle on a vCPU: the vCPU and what running it needs. */
 struct vmxsim_vcpu {
   struct vcpu cpu;
   struct block_cache *blocks;
-  struct known_block known[KNOWN_BLOCKS];
+  struct block_link known[KNOWN_BLOCKS];
   /* The ops of a single step: the one and the end marker. */
   struct ir_op single[2];
   uint64_t instructions;
@@ -77,7 +73,7 @@ struct machine {
   struct port_range ports[PORT_RANGES_MAX]; /* later ones cover earlier ones */
   size_t port_ranges;
   unsigned port_byte_cycles; /* what a byte on the bus of the ports takes, beyond the instruction; not in `fixed` */
-  bool asleep; /* S3: the processors are shut down until a device's timer resets them */
+  bool asleep;               /* S3: the processors are shut down until a device's timer resets them */
   struct timer timers[TIMERS_MAX];
   size_t timer_count;
   uint64_t breakpoint[BREAKPOINTS_MAX];
@@ -118,17 +114,31 @@ static inline bool fetch_within_limit(const struct vcpu *v, const struct block *
   return (v->mode & DECODE_CODE_64) || v->s.rip + block->bytes <= (uint64_t)v->s.segment[VMXSIM_CS].limit + 1;
 }
 
-static inline struct known_block *fetch_entry(struct vmxsim_vcpu *vcpu, uint64_t linear) {
+static inline struct block_link *fetch_entry(struct vmxsim_vcpu *vcpu, uint64_t linear) {
   return &vcpu->known[(linear ^ linear >> 12) % KNOWN_BLOCKS];
+}
+
+static inline bool fetch_link_holds(const struct vcpu *v, const struct block_link *link, uint64_t linear) {
+  return link->linear == linear && link->key == fetch_key(v) && fetch_within_limit(v, link->block);
 }
 
 /* The block at s.rip if it is known; NULL: ask fetch_block(). */
 static inline struct block *fetch_known(struct vmxsim_vcpu *vcpu) {
-  const struct vcpu *v = &vcpu->cpu;
-  const uint64_t linear = fetch_linear(v);
-  const struct known_block *known = fetch_entry(vcpu, linear);
-  if (known->linear != linear || known->key != fetch_key(v)) return NULL;
-  return fetch_within_limit(v, known->block) ? known->block : NULL;
+  const uint64_t linear = fetch_linear(&vcpu->cpu);
+  const struct block_link *known = fetch_entry(vcpu, linear);
+  return fetch_link_holds(&vcpu->cpu, known, linear) ? known->block : NULL;
+}
+
+/* The same for the block behind `block`, which remembers the last two. */
+static inline struct block *fetch_next(struct vmxsim_vcpu *vcpu, struct block *block) {
+  const uint64_t linear = fetch_linear(&vcpu->cpu);
+  if (fetch_link_holds(&vcpu->cpu, &block->link[0], linear)) return block->link[0].block;
+  if (fetch_link_holds(&vcpu->cpu, &block->link[1], linear)) return block->link[1].block;
+  const struct block_link *known = fetch_entry(vcpu, linear);
+  if (!fetch_link_holds(&vcpu->cpu, known, linear)) return NULL;
+  block->link[1] = block->link[0];
+  block->link[0] = *known;
+  return known->block;
 }
 
 /* The end marker of a block: sets s.rip to what follows and returns. */

@@ -4,10 +4,15 @@
 #include "cpu/apic/apic.h"
 #include "cpu/events/events.h"
 #include "cpu/exec/cet.h"
+#include "cpu/exec/exec.h"
 #include "cpu/exec/flags.h"
 
 /* The vCPU with the smallest clock runs until it is this far ahead of the next. */
 enum { QUANTUM = 1000 };
+
+static bool is_stopped(const struct machine *machine) {
+  return atomic_load_explicit(&machine->stop, memory_order_relaxed);
+}
 
 uint64_t machine_next_timer(const struct machine *machine) {
   uint64_t next = UINT64_MAX;
@@ -60,8 +65,7 @@ static void start_ops(struct vcpu *v, const struct ir_op *first, uint64_t cycles
 static void account(struct vmxsim_vcpu *vcpu, const struct ir_op *first) {
   struct vcpu *v = &vcpu->cpu;
   const struct ir_op *last = v->current;
-  v->cycles += (uint64_t)last->cycle - first->cycle + last->cycles + v->extra_cycles;
-  v->extra_cycles = 0;
+  v->cycles += (uint64_t)last->cycle - first->cycle + last->cycles;
   vcpu->instructions += (uint64_t)(last - first) + (last->length != 0);
 }
 
@@ -87,6 +91,7 @@ static void run_ops(struct vmxsim_vcpu *vcpu, const struct ir_op *first, uint64_
 
 static void run_single(struct vmxsim_vcpu *vcpu, const struct block *block) {
   vcpu->single[0] = block->ops[0];
+  vcpu->single[0].execute = exec_bind(&block->ops[0]); /* its handler in the block may leave flags to its neighbours */
   vcpu->single[1] = block->ops[block->op_count];
   vcpu->single[1].offset = block->ops[0].length;
   vcpu->single[1].cycle = block->ops[0].cycles;
@@ -111,18 +116,20 @@ static bool is_free(const struct vmxsim_vcpu *vcpu) {
  * nothing wants attention: nearly all that a processor does. True if it has run any. */
 static bool run_blocks(struct vmxsim_vcpu *vcpu, uint64_t limit) {
   struct vcpu *v = &vcpu->cpu;
-  const struct block *block = fetch_known(vcpu);
+  struct block *block = fetch_known(vcpu);
   if (!block || !block->last || v->cycles + block->cycles > limit || !is_free(vcpu)) return false;
   do {
     start_ops(v, block->ops, block->cycles);
     block->ops[0].execute(v, block->ops);
-    account(vcpu, block->ops);
     if (v->current != block->last || v->attention || v->exception.pending) {
+      account(vcpu, block->ops);
       complete(v);
       return true;
     }
-    block = fetch_known(vcpu);
-  } while (block && block->last && v->cycles + block->cycles <= limit);
+    v->cycles += block->cycles;
+    vcpu->instructions += block->op_count;
+    block = fetch_next(vcpu, block);
+  } while (block && block->last && v->cycles + block->cycles <= limit && !is_stopped(v->machine));
   v->current = NULL;
   return true;
 }
@@ -145,7 +152,7 @@ static void step_active(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single) {
     v->cycles++;
     return;
   }
-  if (single || is_careful(vcpu) || v->cycles + v->extra_cycles + block->cycles > limit) {
+  if (single || is_careful(vcpu) || v->cycles + block->cycles > limit) {
     run_single(vcpu, block);
   } else {
     run_ops(vcpu, block->ops, block->cycles);
@@ -275,7 +282,7 @@ static void fill_result(const struct machine *machine, enum vmxsim_stop_reason r
 static bool run_turn(struct machine *machine, uint64_t end, bool *first, enum vmxsim_stop_reason *reason) {
   const struct vmxsim_vcpu *vcpu = machine->vcpu[machine->running];
   while (machine->turn.open) {
-    if (atomic_load_explicit(&machine->stop, memory_order_relaxed)) {
+    if (is_stopped(machine)) {
       *reason = VMXSIM_STOP_REQUEST;
       return true;
     }

@@ -581,14 +581,14 @@ static void misses_cost_cycles_once(void **state) {
   start_stale(PAGING_4_LEVEL);
   mmu_set_miss_cycles(v->mmu, 10);
   remap(0x201000, 0x7000, P | W | D);
-  v->extra_cycles = 0;
+  v->cycles = 0;
   for (unsigned i = 0; i < 5; i++) {
     expect_quad(0x201000, 7);
     mmu_drop_fast(v->mmu);
   }
-  assert_int_equal(v->extra_cycles, 10);
+  assert_int_equal(v->cycles, 10);
   assert_false(reads(0x209000));
-  assert_int_equal(v->extra_cycles, 10);
+  assert_int_equal(v->cycles, 10);
 }
 
 static void eviction_is_first_in_first_out(void **state) {
@@ -1141,7 +1141,7 @@ static uint64_t run_random(bool drop) {
   v->s.cr4 |= CR4_PCIDE | CR4_PGE;
   mmu_flush_all(v, true);
   mmu_set_miss_cycles(v->mmu, 7);
-  v->extra_cycles = 0;
+  v->cycles = 0;
   for (unsigned i = 0; i < 64; i++) random_remap(random_number());
   uint64_t hash = 0;
   for (unsigned i = 0; i < 200000; i++) {
@@ -1150,7 +1150,7 @@ static uint64_t run_random(bool drop) {
       random_change(r);
     else
       hash = mix(hash, random_access(r));
-    hash = mix(hash, v->extra_cycles);
+    hash = mix(hash, v->cycles);
     if (drop) mmu_drop_fast(v->mmu);
   }
   for (size_t i = 0; i < RAM_SIZE; i += 8) hash = mix(hash, host_load(m->ram + i, 8));

@@ -355,7 +355,7 @@ static void prepare_copy(void) {
   *gpr(VMXSIM_RSI) = 0;
   *gpr(VMXSIM_RDI) = 0x1000;
   *gpr(VMXSIM_RCX) = 0x400;
-  v->extra_cycles = 0;
+  v->cycles = 0;
   v->s.rip = 0x100;
 }
 
@@ -369,12 +369,12 @@ static void test_rep_movs_is_cut_anywhere(void **state) {
     assert_int_equal(v->s.rip, 0x100);
     assert_int_equal(*gpr(VMXSIM_RCX), 0x400 - 100);
     assert_int_equal(*gpr(VMXSIM_RSI), 100);
-    assert_int_equal(v->extra_cycles, 99);
+    assert_int_equal(v->cycles, 99);
     v->next_event = UINT64_MAX;
     RUN(0xf3, 0xa4);
     assert_int_equal(v->s.rip, 0x102);
     assert_int_equal(*gpr(VMXSIM_RCX), 0);
-    assert_int_equal(v->extra_cycles, 0x400 - 2);
+    assert_int_equal(v->cycles, 0x400 - 2);
     assert_memory_equal(fake_memory, fake_memory + 0x1000, 0x400);
   }
 }

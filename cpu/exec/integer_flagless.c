@@ -1,0 +1,96 @@
+/* Arithmetic of 32- and 64-bit registers whose flags nobody will see (bind_block.c). */
+#include "cpu/exec/integer.h"
+#include "cpu/exec/operand.h"
+
+enum flagless {
+  FLAGLESS_ADD,
+  FLAGLESS_SUB,
+  FLAGLESS_AND,
+  FLAGLESS_OR,
+  FLAGLESS_XOR,
+  FLAGLESS_SHL,
+  FLAGLESS_SHR,
+  FLAGLESS_SAR,
+  FLAGLESS_ROL,
+  FLAGLESS_ROR,
+  FLAGLESS_KINDS
+};
+
+/* `b` of shifts is the count as the instruction has it, which counts modulo the width. */
+EXEC_INLINE uint64_t compute(enum flagless kind, unsigned size, uint64_t a, uint64_t b) {
+  const unsigned bits = size * 8, count = (unsigned)b & (bits - 1), back = (bits - count) & (bits - 1);
+  switch (kind) {
+  case FLAGLESS_ADD: return a + b;
+  case FLAGLESS_SUB: return a - b;
+  case FLAGLESS_AND: return a & b;
+  case FLAGLESS_OR: return a | b;
+  case FLAGLESS_XOR: return a ^ b;
+  case FLAGLESS_SHL: return a << count;
+  case FLAGLESS_SHR: return a >> count;
+  case FLAGLESS_SAR: return (uint64_t)((int64_t)sign_extend_from(a, size) >> count);
+  case FLAGLESS_ROL: return a << count | a >> back;
+  default: return a >> count | a << back;
+  }
+}
+
+EXEC_INLINE void flagless(struct vcpu *v, const struct ir_op *op, enum flagless kind, unsigned size, uint64_t b) {
+  const unsigned to = op->operand[0].reg;
+  const uint64_t a = truncate_to(v->s.gpr[to], size);
+  v->s.gpr[to] = truncate_to(compute(kind, size, a, truncate_to(b, size)), size);
+  return vcpu_next(v, op);
+}
+
+#define FLAGLESS_HANDLERS(name, kind, size) \
+  static void name##_##size##_register(struct vcpu *v, const struct ir_op *op) { \
+    return flagless(v, op, kind, size, v->s.gpr[op->operand[1].reg]); \
+  } \
+  static void name##_##size##_immediate(struct vcpu *v, const struct ir_op *op) { \
+    return flagless(v, op, kind, size, op->immediate); \
+  }
+#define FLAGLESS_SIZES(name, kind) FLAGLESS_HANDLERS(name, kind, 4) FLAGLESS_HANDLERS(name, kind, 8)
+
+FLAGLESS_SIZES(add, FLAGLESS_ADD)
+FLAGLESS_SIZES(sub, FLAGLESS_SUB)
+FLAGLESS_SIZES(and, FLAGLESS_AND)
+FLAGLESS_SIZES(or, FLAGLESS_OR)
+FLAGLESS_SIZES(xor, FLAGLESS_XOR)
+FLAGLESS_SIZES(shl, FLAGLESS_SHL)
+FLAGLESS_SIZES(shr, FLAGLESS_SHR)
+FLAGLESS_SIZES(sar, FLAGLESS_SAR)
+FLAGLESS_SIZES(rol, FLAGLESS_ROL)
+FLAGLESS_SIZES(ror, FLAGLESS_ROR)
+
+#define FLAGLESS_ENTRY(name) \
+  { name##_4_register, name##_4_immediate, name##_8_register, name##_8_immediate }
+
+static ir_execute *const handlers[FLAGLESS_KINDS][4] = {
+    [FLAGLESS_ADD] = FLAGLESS_ENTRY(add), [FLAGLESS_SUB] = FLAGLESS_ENTRY(sub), [FLAGLESS_AND] = FLAGLESS_ENTRY(and),
+    [FLAGLESS_OR] = FLAGLESS_ENTRY(or),   [FLAGLESS_XOR] = FLAGLESS_ENTRY(xor), [FLAGLESS_SHL] = FLAGLESS_ENTRY(shl),
+    [FLAGLESS_SHR] = FLAGLESS_ENTRY(shr), [FLAGLESS_SAR] = FLAGLESS_ENTRY(sar), [FLAGLESS_ROL] = FLAGLESS_ENTRY(rol),
+    [FLAGLESS_ROR] = FLAGLESS_ENTRY(ror),
+};
+
+static int kind_of(const struct ir_op *op) {
+  switch (op->opcode) {
+  case IR_ADD: return FLAGLESS_ADD;
+  case IR_SUB: return FLAGLESS_SUB;
+  case IR_AND: return FLAGLESS_AND;
+  case IR_OR: return FLAGLESS_OR;
+  case IR_XOR: return FLAGLESS_XOR;
+  case IR_SHL: return FLAGLESS_SHL;
+  case IR_SHR: return FLAGLESS_SHR;
+  case IR_SAR: return FLAGLESS_SAR;
+  case IR_ROL: return FLAGLESS_ROL;
+  case IR_ROR: return FLAGLESS_ROR;
+  default: return -1;
+  }
+}
+
+ir_execute *bind_flagless(const struct ir_op *op) {
+  const int kind = kind_of(op);
+  const unsigned size = op->operand[0].size;
+  const bool by_register = op->operand[1].kind == IR_GPR;
+  if (kind < 0 || size < 4 || op->operand[0].kind != IR_GPR) return NULL;
+  if (kind >= FLAGLESS_SHL && by_register) return NULL; /* the count is CL */
+  return handlers[kind][(size == 8 ? 2 : 0) + !by_register];
+}

@@ -8,8 +8,16 @@ enter_kernel_mode:
         push    %ebx
         call    kernel_start
 
+/* The same for another processor: paging is there already. EBX: its control block. */
+        .globl  enter_processor
+enter_processor:
+        mov     paging_root, %eax
+        call    paging_on
+        sub     $12, %esp
+        push    %ebx
+        call    processor_start
+
 /* Turns on PAE paging with the structures at EAX. */
-        .globl  paging_on
 paging_on:
         mov     %eax, %cr3
         mov     %cr4, %eax

@@ -20,6 +20,17 @@ enter_64:
         mov     %ebx, %edi
         call    kernel_start
 
+/* The same for another processor: the final paging structures are there already. EBX: its control block. */
+        .code32
+        .globl  enter_processor
+enter_processor:
+        mov     paging_root, %eax
+        call    paging_on
+        ljmp    $BOOT_CODE_64, $1f
+        .code64
+1:      mov     %ebx, %edi
+        call    processor_start
+
         .code32
 build_boot_paging:
         movl    $boot_pdpt + PRESENT_WRITABLE, boot_pml4
@@ -40,7 +51,6 @@ build_boot_paging:
         ret
 
 /* Turns on IA-32e paging with the structures at EAX; returns in compatibility mode. SDM 3A, "Initializing IA-32e Mode". */
-        .globl  paging_on
 paging_on:
         mov     %eax, %cr3
         mov     %cr4, %eax

@@ -37,7 +37,7 @@ kernel_entry:
         jmp     enter_kernel_mode
 
         .section .rodata
-        .globl  boot_gdt_pointer
+        .globl  boot_gdt
         .balign 8
 boot_gdt:
         .quad   0

@@ -93,10 +93,10 @@ void marker(const char *format, ...) {
   va_end(arguments);
 }
 
-void exit_machine(uint8_t status) {
+void exit_machine(enum exit_status status) {
   interrupts_off();
   while (!(in_8(SERIAL + LINE_STATUS) & ALL_SENT)) pause();
-  out_8(EXIT, status);
+  out_8(EXIT, (uint8_t)status);
   for (const char *text = "Shutdown"; *text; text++) out_8(BOCHS_SHUTDOWN, (uint8_t)*text);
   for (;;) __asm__ volatile("hlt");
 }

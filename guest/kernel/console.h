@@ -11,9 +11,10 @@ void console_init(void);
 void print(const char *format, ...);
 void marker(const char *format, ...);
 
-/* Ends the machine: port F4H, and what Bochs has for it. */
-_Noreturn void exit_machine(uint8_t status);
-
+/* What the machine ends with: 0 good, 1 a wrong result, 2 a word of the command line is unknown, 3 an exception. */
 enum exit_status { EXIT_GOOD, EXIT_WRONG_RESULT, EXIT_COMMAND, EXIT_EXCEPTION };
+
+/* Ends the machine: port F4H, and what Bochs has for it. */
+_Noreturn void exit_machine(enum exit_status status);
 
 #endif

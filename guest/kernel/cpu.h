@@ -57,6 +57,12 @@ static inline void write_cr4(word value) {
   __asm__ volatile("mov %0, %%cr4" : : "r"(value) : "memory");
 }
 
+static inline uint64_t read_msr(uint32_t msr) {
+  uint32_t low, high;
+  __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+  return (uint64_t)high << 32 | low;
+}
+
 static inline void write_msr(uint32_t msr, uint64_t value) {
   __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
 }
@@ -75,6 +81,13 @@ static inline void interrupts_off(void) {
   __asm__ volatile("cli" : : : "memory");
 }
 
+/* Turns interrupts off and says whether they were on. */
+static inline bool interrupts_disable(void) {
+  word flags;
+  __asm__ volatile("pushf\n\tpop %0\n\tcli" : "=r"(flags) : : "memory");
+  return flags & 0x200;
+}
+
 static inline void interrupts_on(void) {
   __asm__ volatile("sti" : : : "memory");
 }
@@ -82,6 +95,12 @@ static inline void interrupts_on(void) {
 /* No interrupt is taken between the two: STI holds it off for one instruction. */
 static inline void interrupts_on_and_halt(void) {
   __asm__ volatile("sti\n\thlt" : : : "memory");
+}
+
+/* Memory at an address that the compiler has no object for. */
+static inline void *at_address(word address) {
+  __asm__("" : "+r"(address));
+  return (void *)address;
 }
 
 static inline void pause(void) {

@@ -6,6 +6,7 @@
 #include "kernel/paging.h"
 
 #include "kernel/cpu.h"
+#include "kernel/width.h"
 
 enum { PRESENT = 1, WRITABLE = 2, NO_CACHE = 0x10, LARGE = 0x80 };
 enum { TABLE_ENTRIES = 512, TABLES = 96, INDEX_BITS = 9, PAGE_BITS = 12 };
@@ -13,12 +14,6 @@ enum { TABLE_ENTRIES = 512, TABLES = 96, INDEX_BITS = 9, PAGE_BITS = 12 };
 #define LARGE_PAGE_SIZE 0x200000
 #define RAM_END (ARENA_ADDRESS + ARENA_SIZE + LARGE_PAGE_SIZE)
 #define ADDRESS_MASK UINT64_C(0x000ffffffffff000)
-
-#ifdef __x86_64__
-enum { LEVELS = 4 };
-#else
-enum { LEVELS = 3 };
-#endif
 
 struct table {
   uint64_t entry[TABLE_ENTRIES];
@@ -34,7 +29,7 @@ static struct table *new_table(void) {
 
 /* A PAE page-directory-pointer-table entry has no writable bit. */
 static uint64_t pointer_flags(unsigned level) {
-  return LEVELS == 3 && level == 3 ? PRESENT : PRESENT | WRITABLE;
+  return PAGING_LEVELS == 3 && level == 3 ? PRESENT : PRESENT | WRITABLE;
 }
 
 static uint64_t *entry_of(struct table *table, uint64_t address, unsigned level) {
@@ -44,7 +39,7 @@ static uint64_t *entry_of(struct table *table, uint64_t address, unsigned level)
 /* Goes down to the table of `level` (1: its entries are 4-KiB pages), making what is missing on the way. */
 static uint64_t *find_entry(struct table *root, uint64_t address, unsigned level) {
   struct table *table = root;
-  for (unsigned at = LEVELS; at > level; at--) {
+  for (unsigned at = PAGING_LEVELS; at > level; at--) {
     uint64_t *entry = entry_of(table, address, at);
     if (!*entry) *entry = (word)new_table() | pointer_flags(at);
     table = (struct table *)(word)(*entry & ADDRESS_MASK);

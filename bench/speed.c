@@ -1,7 +1,7 @@
 /* The speed of the processor: the platform guest's kernels in vmxsim, and on request the same disk image on a Bochs.
  *
  *   vmxsim-bench-speed COMMAND GUEST_FOLDER [--against BOCHS] [--bios FOLDER] [--kernel NAME] [--bits 32|64]
- *                      [--passes N] [--cpu SPEC]
+ *                      [--passes N] [--rounds N] [--cpu SPEC]
  *
  * Each pass boots every emulator once, one after the other, so that a busy moment of the host meets them all; the
  * figures are medians of the passes. Time is the host's between two markers that the guest prints around a kernel.
@@ -22,7 +22,7 @@
 enum { PASSES_MAX = 99 };
 
 struct options {
-  const char *command, *folder, *against, *bios, *kernel, *bits, *cpu;
+  const char *command, *folder, *against, *bios, *kernel, *bits, *rounds, *cpu;
   unsigned passes;
 };
 
@@ -41,13 +41,11 @@ struct bench {
 };
 
 static bool parse(int argc, char **argv, struct options *options) {
-  static const struct option names[] = {{"against", required_argument, NULL, 'a'},
-                                        {"bios", required_argument, NULL, 'b'},
-                                        {"kernel", required_argument, NULL, 'k'},
-                                        {"bits", required_argument, NULL, 'w'},
-                                        {"passes", required_argument, NULL, 'p'},
-                                        {"cpu", required_argument, NULL, 'c'},
-                                        {NULL, 0, NULL, 0}};
+  static const struct option names[] = {
+      {"against", required_argument, NULL, 'a'}, {"bios", required_argument, NULL, 'b'},
+      {"kernel", required_argument, NULL, 'k'},  {"bits", required_argument, NULL, 'w'},
+      {"passes", required_argument, NULL, 'p'},  {"rounds", required_argument, NULL, 'r'},
+      {"cpu", required_argument, NULL, 'c'},     {NULL, 0, NULL, 0}};
   *options = (struct options){.kernel = "all", .bits = "64", .passes = 5};
   for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
     switch (option) {
@@ -56,6 +54,7 @@ static bool parse(int argc, char **argv, struct options *options) {
     case 'k': options->kernel = optarg; break;
     case 'w': options->bits = optarg; break;
     case 'p': options->passes = (unsigned)atoi(optarg); break;
+    case 'r': options->rounds = optarg; break;
     case 'c': options->cpu = optarg; break;
     default: return false;
     }
@@ -100,7 +99,9 @@ static bool prepare(struct bench *b) {
   snprintf(b->configuration, sizeof b->configuration, "%s/bochsrc", b->temporary);
   char image[4200];
   snprintf(image, sizeof image, "%s/guest%s.img", b->options.folder, b->options.bits);
-  snprintf(line, sizeof line, "disk bench=%.100s markers", b->options.kernel);
+  const char *rounds = b->options.rounds;
+  snprintf(line, sizeof line, "disk bench=%.100s markers %s%.20s", b->options.kernel, rounds ? "rounds=" : "",
+           rounds ? rounds : "");
   if (!guest_disk(image, b->disk, line)) {
     fprintf(stderr, "%s: no disk image of the platform guest\n", image);
     return false;
@@ -177,7 +178,7 @@ int main(int argc, char **argv) {
   static struct bench b;
   if (!parse(argc, argv, &b.options)) {
     fprintf(stderr, "usage: vmxsim-bench-speed COMMAND GUEST_FOLDER [--against BOCHS] [--bios FOLDER] [--kernel NAME]\n"
-                    "                          [--bits 32|64] [--passes N] [--cpu SPEC]\n");
+                    "                          [--bits 32|64] [--passes N] [--rounds N] [--cpu SPEC]\n");
     return 2;
   }
   const bool prepared = prepare(&b);

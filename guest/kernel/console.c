@@ -77,20 +77,20 @@ static void format_to(put_character *put, const char *format, va_list arguments)
 
 void print(const char *format, ...) {
   va_list arguments;
-  va_start(arguments, format);
   lock_take(&lock);
+  va_start(arguments, format);
   format_to(put_serial, format, arguments);
-  lock_release(&lock);
   va_end(arguments);
+  lock_release(&lock);
 }
 
 void marker(const char *format, ...) {
   va_list arguments;
-  va_start(arguments, format);
   lock_take(&lock);
+  va_start(arguments, format);
   format_to(put_debug, format, arguments);
-  lock_release(&lock);
   va_end(arguments);
+  lock_release(&lock);
 }
 
 void exit_machine(enum exit_status status) {

@@ -3,6 +3,7 @@
 #include "cpu/vcpu_state.h"
 
 #include "cpu/exec/flags.h"
+#include "cpu/exec/wait.h"
 #include "cpu/mmu/mmu.h"
 
 #define NUMBER(member) STATE_NUMBER(struct vmxsim_state, member)
@@ -110,6 +111,7 @@ static const struct state_field between_instructions[] = {
     FLAG(wait_ignores_if),
     FLAG(wait_has_limit),
     NUMBER(wake_cycle),
+    FLAG(ignne),
 };
 const struct state_table vcpu_state = STATE_TABLE(between_instructions);
 
@@ -145,4 +147,5 @@ void vcpu_restored(struct vcpu *v) {
   mmu_mode_changed(v);
   mmu_drop_fast(v->mmu);
   mem_breakpoints_changed(v);
+  wait_watch(v);
 }

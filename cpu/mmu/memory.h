@@ -110,7 +110,8 @@ void physical_read(struct physical_memory *memory, uint64_t address, void *bytes
 void physical_write(struct physical_memory *memory, uint64_t address, const void *bytes, size_t size);
 /* The bytes of a RAM or ROM page, NULL for anything else. */
 uint8_t *physical_page(struct physical_memory *memory, uint64_t address);
-/* Pages with decoded code: a write to one calls `invalidate` with the bytes of the page that were written, after which
+/* Pages with decoded code: a write to one calls `invalidate` with the bytes of the page that were written (none if the
+ * page was replaced), after which
  * the page counts as having none. physical_watch_code_bytes() says more exactly where code is, by 64 bytes: writes to
  * the rest of the page then leave its blocks alone. Lines that MONITOR watches are watched so, too. */
 typedef void physical_code_written(void *context, uint64_t address, size_t size);

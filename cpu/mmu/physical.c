@@ -87,8 +87,7 @@ static void drop_code(struct physical_memory *memory, const struct physical_regi
   for (uint64_t page = block_page(block, first); page <= block_page(block, last); page++) {
     if (!block->code[page]) continue;
     block->code[page] = 0;
-    if (memory->code_written)
-      memory->code_written(memory->code_context, block->address + (page << PAGE_SHIFT), PAGE_SIZE);
+    if (memory->code_written) memory->code_written(memory->code_context, block->address + (page << PAGE_SHIFT), 0);
   }
 }
 

@@ -122,16 +122,23 @@ static bool has_nothing_else(const struct restore *restore, unsigned parts, cons
   return false;
 }
 
-static void apply(const struct restore *restore) {
+static void apply_kinds(const struct restore *restore, bool memory) {
   struct part part;
   struct section section;
   for (unsigned i = 0; part_at(restore->machine, restore->scratch, i, &part); i++) {
+    if ((part.kind == SECTION_MEMORY) != memory) continue;
     file_find(restore->bytes, restore->size, part.name, &section);
-    if (restore->changes_only && part.kind == SECTION_MEMORY)
+    if (restore->changes_only && memory)
       memory_apply_changes(restore->machine, &section.content);
     else
       part_apply(&part, &section);
   }
+}
+
+/* RAM first: its bytes are stores to a line that a vCPU monitors, and not what its state is to remember. */
+static void apply(const struct restore *restore) {
+  apply_kinds(restore, true);
+  apply_kinds(restore, false);
 }
 
 static vmxsim_status run_restore(struct restore *restore, const struct complaint *complaint) {

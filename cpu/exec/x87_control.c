@@ -73,7 +73,7 @@ static bool ffree_step(struct vcpu *v, const struct ir_op *op) {
   x87_record(v, op);
   x87_set_conditions(v, X87_C1, 0);
   x87_free(v, op->operand[0].reg);
-  if (op->opcode == IR_FFREEP) x87_move_top(v, 1);
+  if (op->opcode == IR_FFREEP) x87_pop(v);
   return true;
 }
 

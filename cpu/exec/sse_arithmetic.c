@@ -127,7 +127,8 @@ static struct rounded shift_and_round(wide m, int shift, bool sign, enum sse_rou
 
 static uint64_t overflow(struct sse_context *c, const struct sse_format *f, bool sign, enum sse_rounding rounding) {
   const bool to_infinity = rounding == ROUND_NEAREST || rounding == (sign ? ROUND_DOWN : ROUND_UP);
-  c->flags |= MXCSR_OE | MXCSR_PE;
+  c->flags |= MXCSR_OE;
+  if (c->mxcsr & (MXCSR_OE << MXCSR_MASK_SHIFT)) c->flags |= MXCSR_PE;
   return signed_bits(f, sign, infinity(f) - !to_infinity);
 }
 
@@ -137,7 +138,8 @@ struct target {
   bool flush; /* FTZ counts */
 };
 
-/* m * 2^exponent, m not 0 and below 2^127; `sticky`: and a little more. Tininess is detected after rounding. */
+/* m * 2^exponent, m not 0 and below 2^127; `sticky`: and a little more. Tininess is detected after rounding. Where
+ * underflow or overflow is unmasked, the result is inexact only if it would be so with an unbounded exponent. */
 static uint64_t put_together_for(struct sse_context *c, const struct target *t, bool sign, int exponent, wide m,
                                  bool sticky) {
   const struct sse_format *f = t->format;
@@ -147,18 +149,15 @@ static uint64_t put_together_for(struct sse_context *c, const struct target *t, 
   const int width = width_of(m), top = exponent + width - 1, least = least_exponent(f);
   const bool masked = c->mxcsr & (MXCSR_UE << MXCSR_MASK_SHIFT);
   const bool below = top < least;
-  bool tiny = below;
-  if (top == least - 1) {
-    const struct rounded free = shift_and_round(m, width - precision, sign, t->rounding);
-    tiny = free.value != UINT64_C(1) << precision;
-  }
+  const struct rounded free = shift_and_round(m, width - precision, sign, t->rounding);
+  const bool tiny = below && !(top == least - 1 && free.value == UINT64_C(1) << precision);
   if (tiny && masked && t->flush && (c->mxcsr & MXCSR_FTZ)) {
     c->flags |= MXCSR_UE | MXCSR_PE;
     return signed_bits(f, sign, 0);
   }
   const int quantum = (below ? least : top) - precision + 1;
   const struct rounded r = shift_and_round(m, quantum - exponent, sign, t->rounding);
-  if (r.inexact) c->flags |= MXCSR_PE;
+  if (tiny && !masked ? free.inexact : r.inexact) c->flags |= MXCSR_PE;
   if (tiny && (r.inexact || !masked)) c->flags |= MXCSR_UE;
   if (below) return signed_bits(f, sign, r.value);
   if (top - least + 1 >= (int)exponent_mask(f)) return overflow(c, f, sign, t->rounding);

@@ -414,6 +414,21 @@ static void test_unmasked(void **state) {
   destroy(v);
 }
 
+/* Unmasked underflow: precision is lost only if it would be with an unbounded exponent. */
+static void test_exact_underflow(void **state) {
+  (void)state;
+  struct vcpu *v = create();
+  v->fpu.mxcsr = 0x1f80 & ~0x800u;
+  set_single(v, 0, 0x1.000002p-126f); /* a bit more than the least normal number: half of it is no denormal */
+  set_single(v, 1, 0.5f);
+  assert_int_equal(run_bytes(v, "\xf3\x0f\x59\xc1\0\0\0"), VECTOR_XM);
+  assert_int_equal(v->fpu.mxcsr & 0x3f, 0x10);
+  v->fpu.mxcsr = 0x1f80;
+  assert_int_equal(run_bytes(v, "\xf3\x0f\x59\xc1\0\0\0"), -1);
+  assert_int_equal(v->fpu.mxcsr & 0x3f, 0x30);
+  destroy(v);
+}
+
 static void test_control_bits(void **state) {
   (void)state;
   struct vcpu *v = create();
@@ -565,9 +580,11 @@ static void test_approximations(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_against_host),   cmocka_unit_test(test_unmasked),       cmocka_unit_test(test_control_bits),
-      cmocka_unit_test(test_alignment),      cmocka_unit_test(test_gather),         cmocka_unit_test(test_save),
-      cmocka_unit_test(test_restore_checks), cmocka_unit_test(test_approximations),
+      cmocka_unit_test(test_against_host),    cmocka_unit_test(test_unmasked),
+      cmocka_unit_test(test_control_bits),    cmocka_unit_test(test_alignment),
+      cmocka_unit_test(test_gather),          cmocka_unit_test(test_save),
+      cmocka_unit_test(test_restore_checks),  cmocka_unit_test(test_approximations),
+      cmocka_unit_test(test_exact_underflow),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

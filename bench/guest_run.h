@@ -7,7 +7,7 @@
 
 enum { KERNELS_MAX = 16, NAME_SIZE = 32 };
 
-/* One kernel of one run: the host's nanoseconds, and what the guest said at its end. */
+/* One kernel of one run: nanoseconds of the emulator's processor time, and what the guest said at its end. */
 struct sample {
   char name[NAME_SIZE];
   double ns;

@@ -4,9 +4,9 @@
  *                      [--passes N] [--rounds N] [--cpu SPEC]
  *
  * Each pass boots every emulator once, one after the other, so that a busy moment of the host meets them all; the
- * figures are medians of the passes. Time is the host's between two markers that the guest prints around a kernel.
- * Instructions are counted in a run with the timing model `fixed`, where each takes one cycle, as does each iteration
- * of a REP. The exit status is 1 if a result is wrong or missing, never for a time.
+ * figures are medians of the passes. Time is what the emulator used of the host's processor between two markers that
+ * the guest prints around a kernel. Instructions are counted in a run with the timing model `fixed`, where each takes
+ * one cycle, as does each iteration of a REP. The exit status is 1 if a result is wrong or missing, never for a time.
  */
 #define _DEFAULT_SOURCE
 #include <getopt.h>

@@ -10,7 +10,7 @@
 #include "kernel/processors.h"
 #include "kernel/tasks.h"
 
-enum { SLOTS = 1 << 14, TICK = 100000 };
+enum { SLOTS = 1 << 14, TICK = 20000 };
 
 static struct task tasks[PROCESSORS_MAX];
 

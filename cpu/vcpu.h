@@ -74,6 +74,16 @@ enum attention {
   ATTENTION_STOP = 1 << 3,     /* the embedder, a breakpoint, the budget */
 };
 
+/* Which ops of a block have cost more than they say, and vcpu.cycles after each; for the hash of a trace. */
+struct extra_log {
+  bool on;
+  unsigned count;
+  struct {
+    const struct ir_op *op; /* NULL: fetching the block */
+    uint64_t clock;
+  } entry[64];
+};
+
 struct vcpu {
   struct vmxsim_state s;
   struct lazy_flags lazy;
@@ -132,6 +142,8 @@ struct vcpu {
 
   /* Something was signalled to this vCPU, by whichever one executes. Set by the machine; may be NULL. */
   void (*signalled)(struct vcpu *vcpu);
+
+  struct extra_log extra_log;
 };
 
 /* The RIP of an op, and of the one after it (truncation to 16 or 32 bits is done where RIP is written). */
@@ -149,11 +161,21 @@ static inline void vcpu_next(struct vcpu *v, const struct ir_op *op) {
   op->execute(v, op);
 }
 
+/* The last of an op's entries counts. A block has less ops than there is room. */
+static inline void vcpu_log_extra(struct vcpu *v) {
+  struct extra_log *log = &v->extra_log;
+  if (!log->count || log->entry[log->count - 1].op != v->current) log->count++;
+  if (log->count > sizeof log->entry / sizeof *log->entry) log->count--;
+  log->entry[log->count - 1].op = v->current;
+  log->entry[log->count - 1].clock = v->cycles;
+}
+
 /* Cycles beyond those of the ops: TLB misses and the like. If the block can no longer end before the next event it is
  * left after this op. */
 static inline void vcpu_charge(struct vcpu *v, uint64_t cycles) {
   v->cycles += cycles;
   v->block_end += cycles;
+  if (v->extra_log.on) vcpu_log_extra(v);
   if (v->block_end > v->next_event) v->attention |= ATTENTION_BOUNDARY;
 }
 

@@ -65,8 +65,8 @@ static void nothing_to_repeat(struct vcpu *v, const struct ir_op *op) {
 
 enum outcome { OUTCOME_DONE, OUTCOME_FAULT, OUTCOME_STOPPED };
 
-static enum outcome repeat(struct vcpu *v, const struct ir_op *op, string_step *step, string_span *span,
-                           bool compares) {
+static enum outcome repeat(struct vcpu *v, const struct ir_op *op, string_step *step, string_span *span, bool compares,
+                           uint64_t *spent) {
   uint64_t count = truncate_to(v->s.gpr[VMXSIM_RCX], op->address_size);
   for (;;) {
     uint64_t done = span ? span(v, op, count) : 0;
@@ -75,6 +75,7 @@ static enum outcome repeat(struct vcpu *v, const struct ir_op *op, string_step *
       done = 1;
     }
     v->cycles += done * op->cycles;
+    *spent += done * op->cycles;
     count -= done;
     gpr_write_number(v, VMXSIM_RCX, op->address_size, count);
     if (!count || (compares && ends_by_zero_flag(v, op))) return OUTCOME_DONE;
@@ -91,9 +92,12 @@ void string_run(struct vcpu *v, const struct ir_op *op, string_step *step, strin
     nothing_to_repeat(v, op);
     return vcpu_next(v, op);
   }
-  enum outcome outcome = repeat(v, op, step, span, compares);
+  uint64_t spent = 0;
+  enum outcome outcome = repeat(v, op, step, span, compares, &spent);
   if (outcome == OUTCOME_FAULT) return exec_fault(v, op);
   v->cycles -= op->cycles; /* the run loop's share */
   if (outcome == OUTCOME_STOPPED) return exec_jump(v, exec_wrap_rip(v, vcpu_rip(v, op)));
+  v->cycles -= spent - op->cycles; /* charged: what follows in the block may be too late now */
+  vcpu_charge(v, spent - op->cycles);
   return exec_next(v, op);
 }

@@ -59,6 +59,12 @@ struct turn {
   uint64_t until;
 };
 
+/* trace_hash.h */
+struct trace_hash {
+  bool on;
+  uint64_t value;
+};
+
 struct machine {
   struct vmxsim_allocator allocator;
   struct vmxsim_capabilities processor;
@@ -85,6 +91,7 @@ struct machine {
   struct vmxsim_snapshot_part embedder_part[EMBEDDER_PARTS_MAX];
   size_t embedder_parts;
   uint64_t snapshots, base_snapshot; /* made so far; the one that changes of RAM are counted from, 0: none */
+  struct trace_hash hash;
   atomic_bool stop;
   char error[200];
 };

@@ -6,6 +6,7 @@
 #include "cpu/exec/cet.h"
 #include "cpu/exec/exec.h"
 #include "cpu/exec/flags.h"
+#include "libvmxsim/machine/trace_hash.h"
 
 /* The vCPU with the smallest clock runs until it is this far ahead of the next. */
 enum { QUANTUM = 1000 };
@@ -83,10 +84,16 @@ static void complete(struct vcpu *v) {
 static void run_ops(struct vmxsim_vcpu *vcpu, const struct ir_op *first, uint64_t cycles) {
   struct vcpu *v = &vcpu->cpu;
   start_ops(v, first, cycles);
+  const uint64_t began = v->cycles;
   /* After an indirect branch the first instruction has to be ENDBRANCH, where that is tracked. */
   if (!cet_waits_for_endbranch(v) || cet_check_endbranch(v, first)) first->execute(v, first);
+  const struct ir_op *const last = v->current;
+  const bool completed = !v->exception.pending;
   account(vcpu, first);
   complete(v);
+  if (!v->machine->hash.on) return;
+  trace_ops(vcpu, first, last, began, completed);
+  if (!completed) trace_event(vcpu);
 }
 
 static void run_single(struct vmxsim_vcpu *vcpu, const struct block *block) {
@@ -109,7 +116,8 @@ static bool at_breakpoint(const struct vmxsim_vcpu *vcpu) {
 /* Whether nothing but the ops themselves matters until one of them sets attention. */
 static bool is_free(const struct vmxsim_vcpu *vcpu) {
   const struct vcpu *v = &vcpu->cpu;
-  return !is_careful(vcpu) && !(v->s.rflags & FLAG_RF) && !v->single_step && !v->in_repetition && !cet_tracking(v);
+  return !is_careful(vcpu) && !v->machine->hash.on && !(v->s.rflags & FLAG_RF) && !v->single_step &&
+         !v->in_repetition && !cet_tracking(v);
 }
 
 /* Blocks one after another, as long as they are known, end in no more than a near branch, fit before `limit`, and
@@ -134,12 +142,20 @@ static bool run_blocks(struct vmxsim_vcpu *vcpu, uint64_t limit) {
   return true;
 }
 
+static bool take_event(struct vmxsim_vcpu *vcpu) {
+  struct vcpu *v = &vcpu->cpu;
+  if (!events_any(v) || !events_take(v)) return false;
+  if (v->machine->hash.on) trace_event(vcpu);
+  return true;
+}
+
 /* One step of a vCPU that is active: an event, some blocks, or one instruction. */
 static void step_active(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single) {
   struct vcpu *v = &vcpu->cpu;
-  if (events_any(v) && events_take(v)) return;
+  if (take_event(vcpu)) return;
   if ((v->s.dr7 & 0xff) && events_code_breakpoint(v)) {
     events_deliver_exception(v);
+    if (v->machine->hash.on) trace_event(vcpu);
     return;
   }
   v->attention = 0;
@@ -150,6 +166,7 @@ static void step_active(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single) {
   if (!block) {
     if (v->exception.pending) events_deliver_exception(v);
     v->cycles++;
+    if (v->machine->hash.on) trace_event(vcpu);
     return;
   }
   if (single || is_careful(vcpu) || v->cycles + block->cycles > limit) {
@@ -218,7 +235,7 @@ static uint64_t expire_due(struct vmxsim_vcpu *vcpu, uint64_t until) {
 /* A vCPU that waits: takes what ends the wait, or its clock goes on to what is due before `limit`. */
 static void step_waiting(struct vmxsim_vcpu *vcpu, uint64_t limit) {
   struct vcpu *v = &vcpu->cpu;
-  if (events_any(v) && events_take(v)) return;
+  if (take_event(vcpu)) return;
   if (limit == UINT64_MAX || next_event_of(vcpu) > limit) return;
   if (limit > v->cycles) v->cycles = limit;
 }
@@ -235,8 +252,13 @@ static void step(struct machine *machine, uint64_t end, bool single) {
   if (vcpu->cpu.s.activity != VMXSIM_ACTIVE || vcpu->cpu.cycles >= machine->turn.until) machine->turn.open = false;
 }
 
-/* The clocks of those that wait go on to where a run ends. */
+/* The clocks of those that wait go on to where a run ends, but not past the first cycle at which anything is due: what
+ * wakes them is no earlier, so that it does not matter whether a run ended here. */
 static void pass_time(struct machine *machine, uint64_t to) {
+  for (unsigned i = 0; i < machine->vcpus; i++) {
+    const uint64_t when = due(machine->vcpu[i]);
+    if (when < to) to = when;
+  }
   for (unsigned i = 0; i < machine->vcpus; i++) {
     struct vcpu *v = &machine->vcpu[i]->cpu;
     if (v->s.activity != VMXSIM_ACTIVE && v->cycles < to) v->cycles = to;
@@ -251,6 +273,16 @@ static enum vmxsim_stop_reason why_idle(const struct machine *machine) {
     if (machine->vcpu[i]->cpu.s.activity == VMXSIM_SHUTDOWN) return VMXSIM_STOP_SHUTDOWN;
   }
   return VMXSIM_STOP_IDLE;
+}
+
+/* Nothing is due any more: the clocks of all stand where the last one's does, however the runs before were cut. */
+static enum vmxsim_stop_reason come_to_rest(struct machine *machine) {
+  uint64_t last = 0;
+  for (unsigned i = 0; i < machine->vcpus; i++) {
+    if (machine->vcpu[i]->cpu.cycles > last) last = machine->vcpu[i]->cpu.cycles;
+  }
+  for (unsigned i = 0; i < machine->vcpus; i++) machine->vcpu[i]->cpu.cycles = last;
+  return why_idle(machine);
 }
 
 /* No timer will wake any vCPU: each is shut down, waits for a start-up IPI, or has halted with interrupts off. */
@@ -305,8 +337,8 @@ static enum vmxsim_stop_reason run(struct machine *machine, uint64_t budget) {
   uint64_t end = UINT64_MAX;
   bool first = true;
   do {
-    if (nothing_can_wake(machine)) return why_idle(machine);
-    if (!machine->turn.open && !begin_turn(machine)) return why_idle(machine);
+    if (nothing_can_wake(machine)) return come_to_rest(machine);
+    if (!machine->turn.open && !begin_turn(machine)) return come_to_rest(machine);
     if (first && budget) end = machine_running(machine)->cycles + budget;
   } while (!run_turn(machine, end, &first, &reason));
   if (reason == VMXSIM_STOP_BUDGET) pass_time(machine, end);
@@ -327,7 +359,7 @@ vmxsim_status vmxsim_machine_step(vmxsim_machine *handle, struct vmxsim_run_resu
   const uint64_t before = instructions_of(machine);
   const bool idle = nothing_can_wake(machine) || (!machine->turn.open && !begin_turn(machine));
   if (!idle) step(machine, UINT64_MAX, true);
-  fill_result(machine, idle ? why_idle(machine) : VMXSIM_STOP_STEP, before, result);
+  fill_result(machine, idle ? come_to_rest(machine) : VMXSIM_STOP_STEP, before, result);
   return VMXSIM_OK;
 }
 

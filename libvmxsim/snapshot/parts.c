@@ -1,4 +1,5 @@
-/* The parts of a machine, in the order of the file: how it is configured, the machine itself, each vCPU, devices, RAM.
+/* The parts of a machine, in the order of the file: how it is configured, RAM, the machine itself, each vCPU, devices.
+ * RAM comes before what a store to it may signal to.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include "cpu/apic/apic_state.h"
 #include "cpu/mmu/tlb_state.h"
 #include "cpu/vcpu_state.h"
+#include "libvmxsim/machine/trace_hash.h"
 #include "libvmxsim/snapshot/snapshot_internal.h"
 
 /* --- configuration: has to be equal --- */
@@ -83,11 +85,15 @@ static const struct state_field machine_fields[] = {
     STATE_NUMBER(struct machine, turn.until),
     STATE_NUMBER(struct machine, random),
     STATE_FLAG(struct machine, asleep),
+    STATE_FLAG(struct machine, hash.on),
+    STATE_NUMBER(struct machine, hash.value),
 };
 static const struct state_table machine_table = STATE_TABLE(machine_fields);
 
 static void machine_restored(struct part *part) {
-  if (part->machine->running >= part->machine->vcpus) part->machine->running = 0;
+  struct machine *machine = part->machine;
+  if (machine->running >= machine->vcpus) machine->running = 0;
+  trace_switch(machine, machine->hash.on);
 }
 
 /* --- vCPUs --- */
@@ -178,25 +184,23 @@ vmxsim_status vmxsim_machine_add_part(vmxsim_machine *handle, const struct vmxsi
 
 /* --- all of them --- */
 
-enum fixed_part { PART_CONFIGURATION, PART_MAP, PART_MACHINE, PART_TIMERS, FIXED_PARTS };
+enum fixed_part { PART_CONFIGURATION, PART_MAP, PART_MEMORY, PART_MACHINE, PART_TIMERS, FIXED_PARTS };
 
 static void fixed_part(struct part *part, struct scratch *scratch, unsigned index) {
-  static const char *const names[FIXED_PARTS] = {"configuration", "map", "machine", "timers"};
-  static const struct state_table *const tables[FIXED_PARTS] = {&configuration_table, &map_table, &machine_table, NULL};
-  void *const objects[FIXED_PARTS] = {&scratch->configuration, &scratch->map, part->machine, NULL};
+  static const char *const names[FIXED_PARTS] = {"configuration", "map", "memory", "machine", "timers"};
+  static const struct state_table *const tables[FIXED_PARTS] = {&configuration_table, &map_table, NULL, &machine_table,
+                                                                NULL};
+  void *const objects[FIXED_PARTS] = {&scratch->configuration, &scratch->map, NULL, part->machine, NULL};
   snprintf(part->name, sizeof part->name, "%s", names[index]);
-  part->kind = index == PART_TIMERS ? SECTION_TIMERS : SECTION_TABLE;
+  part->kind = SECTION_TABLE;
+  if (index == PART_TIMERS) part->kind = SECTION_TIMERS;
+  if (index == PART_MEMORY) part->kind = SECTION_MEMORY;
   part->table = tables[index];
   part->object = objects[index];
   part->is_configuration = index == PART_CONFIGURATION || index == PART_MAP;
   if (index == PART_CONFIGURATION) part->prepare = gather_configuration;
   if (index == PART_MAP) part->prepare = gather_map;
   if (index == PART_MACHINE) part->restored = machine_restored;
-}
-
-static void memory_part(struct part *part) {
-  snprintf(part->name, sizeof part->name, "memory");
-  part->kind = SECTION_MEMORY;
 }
 
 bool part_at(struct machine *machine, struct scratch *scratch, unsigned index, struct part *part) {
@@ -209,9 +213,7 @@ bool part_at(struct machine *machine, struct scratch *scratch, unsigned index, s
   if (index < machine->device_states) return device_part(part, &machine->device_state[index]), true;
   index -= (unsigned)machine->device_states;
   if (index < machine->embedder_parts) return embedder_part(part, &machine->embedder_part[index]), true;
-  if (index > machine->embedder_parts) return false;
-  memory_part(part);
-  return true;
+  return false;
 }
 
 /* --- what is done with one --- */

@@ -1,0 +1,209 @@
+/* One image, two processors: whatever is done around a run, it is the same run. The hash of its trace and its final
+ * state do not depend on how it is cut, on what is cached, on snapshots, on the compiler or the host. */
+#include "tests/cmocka_main.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/two_processors.h"
+#include "vmxsim/determinism.h"
+
+/* Of the whole run, by timing model. All builds of the library have these; they change when a model's figures do. */
+static const uint64_t golden[] = {
+    [VMXSIM_TIMING_FIXED] = UINT64_C(0xbd829dfeaf0f003d),
+    [VMXSIM_TIMING_LATENCY] = UINT64_C(0xbfcbc4ea29d952e7),
+};
+
+static enum vmxsim_timing timing;
+static vmxsim_snapshot *reference; /* the final state of a run of one piece */
+static uint64_t reference_hash, reference_cycles;
+
+static uint64_t next_random(uint64_t *state) {
+  *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+  return *state >> 33;
+}
+
+static vmxsim_machine *begin(void) {
+  vmxsim_machine *machine = two_processors_load(timing);
+  assert_non_null(machine);
+  vmxsim_machine_hash_trace(machine, true);
+  return machine;
+}
+
+static void print_difference(void *context, const char *line) {
+  unsigned *lines = context;
+  if ((*lines)++ < 10) fprintf(stderr, "  %s\n", line);
+}
+
+static void assert_final_state(vmxsim_machine *machine) {
+  vmxsim_snapshot *snapshot;
+  size_t size, expected_size, differences;
+  unsigned lines = 0;
+  vmxsim_machine_hash_trace(machine, false);
+  assert_int_equal(vmxsim_machine_snapshot(machine, &snapshot), VMXSIM_OK);
+  const void *expected = vmxsim_snapshot_bytes(reference, &expected_size);
+  const void *bytes = vmxsim_snapshot_bytes(snapshot, &size);
+  assert_int_equal(
+      vmxsim_snapshot_compare(expected, expected_size, bytes, size, print_difference, &lines, &differences), VMXSIM_OK);
+  assert_int_equal(differences, 0);
+  vmxsim_snapshot_free(snapshot);
+}
+
+static void assert_same_run(vmxsim_machine *machine) {
+  assert_true(vmxsim_machine_trace_hash(machine) == reference_hash);
+  assert_final_state(machine);
+  vmxsim_machine_destroy(machine);
+}
+
+static void run_in_pieces(vmxsim_machine *machine, uint64_t budget) {
+  struct vmxsim_run_result result;
+  do {
+    vmxsim_machine_run(machine, budget, &result);
+  } while (result.reason == VMXSIM_STOP_BUDGET);
+  assert_int_equal(result.reason, VMXSIM_STOP_IDLE);
+}
+
+static void one_run(void **test) {
+  (void)test;
+  struct vmxsim_run_result result;
+  uint64_t done = 0;
+  vmxsim_machine *machine = begin();
+  vmxsim_machine_run(machine, 0, &result);
+  vmxsim_machine_read(machine, IMAGE_DONE, &done, sizeof done);
+  assert_int_equal(done, 2);
+  reference_hash = vmxsim_machine_trace_hash(machine);
+  reference_cycles = result.cycles;
+  vmxsim_machine_hash_trace(machine, false);
+  assert_int_equal(vmxsim_machine_snapshot(machine, &reference), VMXSIM_OK);
+  vmxsim_machine_destroy(machine);
+  if (reference_hash != golden[timing]) fprintf(stderr, "the hash is 0x%016llx\n", (unsigned long long)reference_hash);
+  assert_true(reference_hash == golden[timing]);
+}
+
+static void without_the_hash(void **test) {
+  (void)test;
+  vmxsim_machine *machine = two_processors_load(timing);
+  run_in_pieces(machine, 0);
+  assert_final_state(machine);
+  vmxsim_machine_destroy(machine);
+}
+
+static void many_runs(void **test) {
+  (void)test;
+  static const uint64_t budgets[] = {100003, 9973, 1009, 101, 11};
+  for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++) {
+    vmxsim_machine *machine = begin();
+    run_in_pieces(machine, budgets[i]);
+    assert_same_run(machine);
+  }
+}
+
+static void single_steps(void **test) {
+  (void)test;
+  struct vmxsim_run_result result;
+  vmxsim_machine *machine = begin();
+  do {
+    vmxsim_machine_step(machine, &result);
+  } while (result.reason == VMXSIM_STOP_STEP);
+  assert_same_run(machine);
+}
+
+/* A breakpoint that is never met has each instruction looked at. */
+static void under_observation(void **test) {
+  (void)test;
+  vmxsim_machine *machine = begin();
+  vmxsim_machine_set_breakpoint(machine, 0xdead000, true);
+  run_in_pieces(machine, 0);
+  assert_same_run(machine);
+}
+
+static void caches_dropped(void **test) {
+  (void)test;
+  struct vmxsim_run_result result;
+  uint64_t random = 1;
+  vmxsim_machine *machine = begin();
+  do {
+    vmxsim_machine_run(machine, 1 + next_random(&random) % 4000, &result);
+    vmxsim_machine_drop_caches(machine);
+  } while (result.reason == VMXSIM_STOP_BUDGET);
+  assert_same_run(machine);
+}
+
+/* --- in another process ------------------------------------------------------------------------------------------- */
+
+/* What the child does with bytes alone; its exit status tells. */
+static int go_on(const void *bytes, size_t size) {
+  vmxsim_machine *machine = two_processors_create(timing);
+  struct vmxsim_run_result result;
+  size_t end_size, expected_size, differences;
+  vmxsim_snapshot *end;
+  if (!machine || vmxsim_machine_restore(machine, bytes, size)) return 1;
+  vmxsim_machine_run(machine, 0, &result);
+  if (vmxsim_machine_trace_hash(machine) != reference_hash) return 2;
+  vmxsim_machine_hash_trace(machine, false);
+  if (vmxsim_machine_snapshot(machine, &end)) return 3;
+  const void *expected = vmxsim_snapshot_bytes(reference, &expected_size);
+  const void *final = vmxsim_snapshot_bytes(end, &end_size);
+  vmxsim_snapshot_compare(expected, expected_size, final, end_size, NULL, NULL, &differences);
+  vmxsim_snapshot_free(end);
+  vmxsim_machine_destroy(machine);
+  return differences ? 4 : 0;
+}
+
+static void saved_at_a_hundred_points(void **test) {
+  (void)test;
+  uint64_t random = 42;
+  for (unsigned i = 0; i < 100; i++) {
+    struct vmxsim_run_result result;
+    vmxsim_snapshot *snapshot;
+    size_t size;
+    int status;
+    vmxsim_machine *machine = begin();
+    vmxsim_machine_run(machine, 1 + next_random(&random) % (reference_cycles - 1), &result);
+    assert_int_equal(vmxsim_machine_snapshot(machine, &snapshot), VMXSIM_OK);
+    const void *bytes = vmxsim_snapshot_bytes(snapshot, &size);
+    vmxsim_machine_destroy(machine);
+    const pid_t child = fork();
+    if (child == 0) _exit(go_on(bytes, size));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    vmxsim_snapshot_free(snapshot);
+  }
+}
+
+static int set_fixed(void **test) {
+  (void)test;
+  timing = VMXSIM_TIMING_FIXED;
+  return 0;
+}
+
+static int set_latency(void **test) {
+  (void)test;
+  timing = VMXSIM_TIMING_LATENCY;
+  return 0;
+}
+
+static int forget_reference(void **test) {
+  (void)test;
+  vmxsim_snapshot_free(reference);
+  reference = NULL;
+  return 0;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(one_run),
+      cmocka_unit_test(without_the_hash),
+      cmocka_unit_test(many_runs),
+      cmocka_unit_test(single_steps),
+      cmocka_unit_test(under_observation),
+      cmocka_unit_test(caches_dropped),
+      cmocka_unit_test(saved_at_a_hundred_points),
+  };
+  return cmocka_run_group_tests(tests, set_fixed, forget_reference) |
+         cmocka_run_group_tests(tests, set_latency, forget_reference);
+}

@@ -11,6 +11,20 @@
 extern "C" {
 #endif
 
+/* Basic exit reasons: VMXSIM_EXIT_vmcall = 18 and so on. */
+enum vmxsim_exit_reason_number {
+#define EXIT_REASON(number, name, term, when) VMXSIM_EXIT_##name = (number),
+#include "vmxsim/tables/exit_reasons.def"
+#undef EXIT_REASON
+};
+
+/* VM-instruction errors: VMXSIM_ERROR_NUMBER_vmclear_with_vmxon_pointer = 3 and so on. */
+enum vmxsim_instruction_error_number {
+#define INSTRUCTION_ERROR(number, name, term) VMXSIM_ERROR_NUMBER_##name = (number),
+#include "vmxsim/tables/instruction_errors.def"
+#undef INSTRUCTION_ERROR
+};
+
 struct vmxsim_numbered_name {
   uint32_t number;
   const char *name;  /* "vmcall" */

@@ -15,6 +15,7 @@
 #include "vmxsim/templates.h"
 #include "vmxsim/vectors.h"
 #include "vmxsim/vmcs.h"
+#include "vmxsim/vmx.h"
 
 #define VMXSIM_VERSION "0.1.0"
 

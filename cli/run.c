@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/run_snapshot.h"
 #include "vmxsim/platform.h"
 
 /* Exit statuses of their own, above what the exit port's values are likely to be: docs/vmxsim.1. */
@@ -13,7 +14,7 @@ enum { EXIT_TRIPLE_FAULT = 124, EXIT_BUDGET = 125, EXIT_IDLE = 126, EXIT_INTERRU
 
 struct run_options {
   struct common_options common;
-  const char *append, *initrd, *smp, *memory, *cpu, *max_cycles;
+  const char *append, *initrd, *smp, *memory, *cpu, *max_cycles, *save, *save_at, *restore;
   unsigned timing;
   bool qemu_exit;
 };
@@ -27,6 +28,10 @@ static const struct option options[] = {
      "the processor: NAME,+feature,-feature,phys-bits=N"},
     {0, "timing", OPTION_CHOICE, "fixed|latency|memory", offsetof(struct run_options, timing), "what a cycle is"},
     {0, "max-cycles", OPTION_TEXT, "N", offsetof(struct run_options, max_cycles), "stop after N cycles"},
+    {0, "save", OPTION_TEXT, "FILE", offsetof(struct run_options, save), "write a snapshot, and go on"},
+    {0, "save-at", OPTION_TEXT, "CYCLE", offsetof(struct run_options, save_at), "after so many cycles of this run"},
+    {0, "restore", OPTION_TEXT, "FILE", offsetof(struct run_options, restore),
+     "go on from a snapshot of the same image and options"},
     {0, "qemu-exit", OPTION_FLAG, NULL, offsetof(struct run_options, qemu_exit),
      "exit with 2v+1 for a value v written to port F4H, as QEMU does"},
     OPTION_COLOR,
@@ -70,7 +75,7 @@ struct setup {
   struct vmxsim_capabilities processor;
   struct vmxsim_machine_options machine;
   struct vmxsim_pc_options pc;
-  uint64_t max_cycles;
+  uint64_t max_cycles, save_at;
 };
 
 static bool prepare(const struct run_options *given, struct setup *setup) {
@@ -95,6 +100,11 @@ static bool prepare(const struct run_options *given, struct setup *setup) {
   }
   if (given->max_cycles && !parse_number(given->max_cycles, strlen(given->max_cycles), &setup->max_cycles)) {
     complain("--max-cycles %s: expected a number", given->max_cycles);
+    return false;
+  }
+  if (!given->save != !given->save_at ||
+      (given->save_at && (!parse_number(given->save_at, strlen(given->save_at), &setup->save_at) || !setup->save_at))) {
+    complain("--save FILE and --save-at CYCLE go together");
     return false;
   }
   return true;
@@ -149,6 +159,19 @@ static int report_end(vmxsim_machine *machine, const vmxsim_pc *pc, const struct
   return interrupted ? EXIT_INTERRUPTED : EXIT_BUDGET;
 }
 
+/* False: a snapshot could not be read or written. */
+static bool run_machine(vmxsim_machine *machine, const struct run_options *given, const struct setup *setup,
+                        struct vmxsim_run_result *result) {
+  if (given->restore && !snapshot_from_file(machine, given->restore)) return false;
+  if (given->save) {
+    vmxsim_machine_run(machine, setup->save_at, result);
+    if (!snapshot_to_file(machine, given->save)) return false;
+    if (result->reason != VMXSIM_STOP_BUDGET) return true;
+  }
+  vmxsim_machine_run(machine, setup->max_cycles, result);
+  return true;
+}
+
 static int boot(const struct run_options *given, const struct setup *setup, const struct image *image,
                 const struct vmxsim_pc_boot *how) {
   vmxsim_machine *machine = NULL;
@@ -163,10 +186,10 @@ static int boot(const struct run_options *given, const struct setup *setup, cons
   } else {
     interruptible = machine;
     signal(SIGINT, interrupt);
-    vmxsim_machine_run(machine, setup->max_cycles, &result);
+    const bool good = run_machine(machine, given, setup, &result);
     signal(SIGINT, SIG_DFL);
     interruptible = NULL;
-    status = report_end(machine, pc, given, &result);
+    if (good) status = report_end(machine, pc, given, &result);
   }
   vmxsim_machine_destroy(machine);
   vmxsim_pc_destroy(pc);
@@ -188,7 +211,7 @@ static char *command_line(const char *image, const char *append) {
 
 static int run(int count, char **arguments) {
   struct run_options given = {.qemu_exit = false};
-  struct setup setup = {.max_cycles = 0};
+  struct setup setup = {.max_cycles = 0, .save_at = 0};
   struct image image = {.name = ""}, module = {.name = ""};
   const enum parse_result parsed = options_parse(&command_run, &count, arguments, &given);
   if (parsed != PARSE_RUN) return parsed == PARSE_HELP ? EXIT_GOOD : EXIT_UNUSABLE;

@@ -139,6 +139,7 @@ struct vcpu {
   void (*float_error)(void *context);
   void *float_error_context;
   bool ignne;
+  bool a20_off; /* A20M# is asserted: mem_set_a20() */
 
   /* Something was signalled to this vCPU, by whichever one executes. Set by the machine; may be NULL. */
   void (*signalled)(struct vcpu *vcpu);

@@ -112,6 +112,7 @@ static const struct state_field between_instructions[] = {
     FLAG(wait_has_limit),
     NUMBER(wake_cycle),
     FLAG(ignne),
+    FLAG(a20_off),
 };
 const struct state_table vcpu_state = STATE_TABLE(between_instructions);
 

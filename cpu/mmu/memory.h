@@ -88,6 +88,9 @@ void mmu_mode_changed(struct vcpu *vcpu);
 bool mmu_load_pdptes(struct vcpu *vcpu, uint64_t cr3);           /* false: #GP(0) pending */
 bool mmu_is_canonical(const struct vcpu *vcpu, uint64_t linear); /* by CR4.LA57 */
 
+/* A20M#: while it is off, bit 20 of every physical address of the vCPU is 0. */
+void mem_set_a20(struct vcpu *vcpu, bool on);
+
 /* --- physical memory: one map a machine -------------------------------------------------------------------------- */
 
 struct physical_memory;

@@ -23,6 +23,17 @@ struct walk {
 
 enum walk_result { WALK_GOOD, WALK_ABSENT, WALK_RESERVED };
 
+static uint64_t on_bus(const struct mmu *mmu, uint64_t physical) {
+  return mmu->vcpu->a20_off ? physical & ~BIT(20) : physical;
+}
+
+void mem_set_a20(struct vcpu *v, bool on) {
+  if (v->a20_off == !on) return;
+  v->a20_off = !on;
+  mmu_drop_fast(v->mmu);
+  vcpu_code_changed(v);
+}
+
 static uint64_t read_entry(const struct mmu *mmu, uint64_t address, unsigned size) {
   const struct physical_region *region = physical_find(mmu->memory, address);
   uint64_t entry = 0;
@@ -84,7 +95,7 @@ static enum walk_result walk_tables(const struct mmu *mmu, uint64_t linear, stru
   for (unsigned level = c->levels;; level--) {
     const unsigned shift = PAGE_SHIFT + (level - 1) * index_bits;
     const uint64_t index = linear >> shift & ((1u << index_bits) - 1);
-    const uint64_t address = (table & c->address_bits) + index * w->entry_size;
+    const uint64_t address = on_bus(mmu, (table & c->address_bits) + index * w->entry_size);
     const uint64_t entry = read_entry(mmu, address, w->entry_size);
     const bool is_page = level == 1 || ((entry & ENTRY_PAGE_SIZE) && (c->page_levels >> level & 1));
     w->address[w->entries] = address;
@@ -182,7 +193,7 @@ static struct tlb_entry *walk_and_enter(struct mmu *mmu, uint64_t linear, unsign
 
 bool paging_resolve(struct mmu *mmu, uint64_t linear, unsigned access, uint64_t *physical, uint32_t *error) {
   if (mmu->context.mode == PAGING_OFF) {
-    *physical = (uint32_t)linear;
+    *physical = on_bus(mmu, (uint32_t)linear);
     fast_enter(mmu, access, linear, *physical, NULL);
     return true;
   }
@@ -194,7 +205,7 @@ bool paging_resolve(struct mmu *mmu, uint64_t linear, unsigned access, uint64_t 
   }
   if (!entry) entry = walk_and_enter(mmu, linear, access, error);
   if (!entry) return false;
-  *physical = entry->physical + (linear - entry->linear);
+  *physical = on_bus(mmu, entry->physical + (linear - entry->linear));
   fast_enter(mmu, access, linear, *physical, entry);
   return true;
 }
@@ -214,12 +225,12 @@ bool paging_translate(struct vcpu *v, uint64_t linear, unsigned access, uint64_t
 bool mem_translate_quietly(const struct vcpu *v, uint64_t linear, uint64_t *physical) {
   struct walk w;
   if (v->mmu->context.mode == PAGING_OFF) {
-    *physical = (uint32_t)linear;
+    *physical = on_bus(v->mmu, (uint32_t)linear);
     return true;
   }
   if (!linear_is_canonical(v->mmu, linear)) return false;
   if (walk_tables(v->mmu, linear, &w) != WALK_GOOD) return false;
-  *physical = w.page.physical + (linear - w.page.linear);
+  *physical = on_bus(v->mmu, w.page.physical + (linear - w.page.linear));
   return true;
 }
 
@@ -228,7 +239,7 @@ bool mem_translate_quietly(const struct vcpu *v, uint64_t linear, uint64_t *phys
 bool mmu_load_pdptes(struct vcpu *v, uint64_t cr3) {
   const uint64_t reserved = PDPTE_RESERVED | ~(UINT64_MAX >> (64 - v->capabilities->phys_bits));
   uint64_t pdpte[4];
-  physical_read(v->mmu->memory, cr3 & CR3_PAE_TABLE, pdpte, sizeof pdpte);
+  physical_read(v->mmu->memory, on_bus(v->mmu, cr3 & CR3_PAE_TABLE), pdpte, sizeof pdpte);
   for (unsigned i = 0; i < 4; i++) {
     if (!(pdpte[i] & PDPTE_P) || !(pdpte[i] & reserved)) continue;
     vcpu_raise_with_code(v, VECTOR_GP, 0);

@@ -82,12 +82,16 @@ static void memory_sizes(vmxsim_pc *pc, struct vcpu *v) {
   bios_set_word(v, VMXSIM_RDX, (uint16_t)(above >> 16));
 }
 
-/* A20: switching it on and off succeeds, it is on, and both ways exist. */
-static bool a20(struct vcpu *v) {
-  switch (bios_low(v, VMXSIM_RAX)) {
+/* A20: off, on, which of it, and that the keyboard controller and port 92H can do it. */
+static bool a20(vmxsim_pc *pc, struct vcpu *v) {
+  const uint8_t function = bios_low(v, VMXSIM_RAX);
+  switch (function) {
   case 0:
-  case 1: bios_set_high(v, VMXSIM_RAX, 0); return true;
-  case 2: bios_set_word(v, VMXSIM_RAX, 1); return true;
+  case 1:
+    system_set_a20(pc, function);
+    bios_set_high(v, VMXSIM_RAX, 0);
+    return true;
+  case 2: bios_set_word(v, VMXSIM_RAX, system_a20(pc)); return true;
   case 3:
     bios_set_high(v, VMXSIM_RAX, 0);
     bios_set_word(v, VMXSIM_RBX, 3);
@@ -102,13 +106,33 @@ static void extended_memory(vmxsim_pc *pc, struct vcpu *v) {
   bios_set_word(v, VMXSIM_RAX, kib > 0xffff ? 0xffff : (uint16_t)kib);
 }
 
+static uint32_t base_of(const uint8_t descriptor[8]) {
+  return get_16(descriptor + 2) | (uint32_t)descriptor[4] << 16 | (uint32_t)descriptor[7] << 24;
+}
+
+/* Copies CX words between the segments of the descriptors at 10H and 18H of the table at ES:SI. */
+static bool move_block(vmxsim_pc *pc, struct vcpu *v) {
+  enum { SOURCE = 0x10, DESTINATION = 0x18 };
+  uint8_t table[0x30], word[2];
+  const unsigned count = bios_word(v, VMXSIM_RCX);
+  vmxsim_machine_read(pc->machine, bios_address(v, VMXSIM_ES, bios_word(v, VMXSIM_RSI)), table, sizeof table);
+  if (count > 0x8000) return false;
+  for (unsigned i = 0; i < count; i++) {
+    vmxsim_machine_read(pc->machine, base_of(table + SOURCE) + 2 * (uint64_t)i, word, sizeof word);
+    vmxsim_machine_write(pc->machine, base_of(table + DESTINATION) + 2 * (uint64_t)i, word, sizeof word);
+  }
+  bios_set_high(v, VMXSIM_RAX, 0);
+  return true;
+}
+
 static bool system_service(vmxsim_pc *pc, struct vcpu *v) {
   const uint16_t function = bios_word(v, VMXSIM_RAX);
   if (function == 0xe820) return memory_map(pc, v);
   if (function == 0xe801) return memory_sizes(pc, v), true;
   switch (function >> 8) {
-  case 0x24: return a20(v);
+  case 0x24: return a20(pc, v);
   case 0x86: return true; /* a wait, of no length */
+  case 0x87: return move_block(pc, v);
   case 0x88: return extended_memory(pc, v), true;
   default: return false;
   }

@@ -10,6 +10,8 @@ enum {
   INTERFACE_TEST = 0xab,
   READ_OUTPUT = 0xd0,
   WRITE_OUTPUT = 0xd1,
+  DISABLE_A20 = 0xdd,
+  ENABLE_A20 = 0xdf,
   PULSE = 0xf0
 };
 enum { OUTPUT_NOT_RESET = 1, OUTPUT_A20 = 2 };
@@ -35,7 +37,9 @@ static void write_command(vmxsim_pc *pc, uint8_t command) {
   case READ_COMMAND_BYTE: answer(keyboard, 0x61); break;
   case SELF_TEST: answer(keyboard, 0x55); break;
   case INTERFACE_TEST: answer(keyboard, 0); break;
-  case READ_OUTPUT: answer(keyboard, keyboard->output_port); break;
+  case READ_OUTPUT: answer(keyboard, OUTPUT_NOT_RESET | (system_a20(pc) ? OUTPUT_A20 : 0)); break;
+  case DISABLE_A20: system_set_a20(pc, false); break;
+  case ENABLE_A20: system_set_a20(pc, true); break;
   default:
     if (command >= PULSE && !(command & 1)) pc_defer(pc, ACTION_INIT); /* bit 0 low: the reset line is pulsed */
   }
@@ -44,7 +48,7 @@ static void write_command(vmxsim_pc *pc, uint8_t command) {
 static void write_data(vmxsim_pc *pc, uint8_t byte) {
   struct keyboard *keyboard = &pc->keyboard;
   if (keyboard->command == WRITE_OUTPUT) {
-    keyboard->output_port = byte | OUTPUT_NOT_RESET;
+    system_set_a20(pc, byte & OUTPUT_A20);
     if (!(byte & OUTPUT_NOT_RESET)) pc_defer(pc, ACTION_INIT);
   } else if (keyboard->command != WRITE_COMMAND_BYTE) {
     answer(keyboard, 0xfa); /* the keyboard acknowledges whatever it is told */
@@ -71,7 +75,7 @@ vmxsim_status vmxsim_pc_key(vmxsim_pc *pc, uint8_t ascii) {
 }
 
 void keyboard_reset(vmxsim_pc *pc) {
-  pc->keyboard = (struct keyboard){.output_port = OUTPUT_NOT_RESET | OUTPUT_A20};
+  pc->keyboard = (struct keyboard){.output_full = false};
 }
 
 vmxsim_status keyboard_init(vmxsim_pc *pc) {

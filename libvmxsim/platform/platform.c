@@ -131,6 +131,7 @@ static void reset_vcpus(vmxsim_pc *pc) {
 static void init_vcpus(vmxsim_pc *pc) {
   struct machine *machine = &pc->machine->machine;
   for (unsigned i = 0; i < machine->vcpus; i++) events_signal_init(&machine->vcpu[i]->cpu);
+  system_set_a20(pc, true); /* else the reset vector would not be where it is */
 }
 
 static void act(void *context) {

@@ -81,7 +81,7 @@ struct fw_cfg {
 };
 
 struct keyboard {
-  uint8_t command, output, output_port;
+  uint8_t command, output;
   bool output_full;
   uint8_t keys[16];
   unsigned key_first, key_count;
@@ -210,6 +210,8 @@ vmxsim_status keyboard_init(vmxsim_pc *pc);
 void keyboard_reset(vmxsim_pc *pc);
 vmxsim_status system_ports_init(vmxsim_pc *pc);
 void system_ports_reset(vmxsim_pc *pc);
+bool system_a20(const vmxsim_pc *pc);
+void system_set_a20(vmxsim_pc *pc, bool on); /* whoever switches it last is right */
 
 /* --- bios.c --- */
 vmxsim_status bios_init(vmxsim_pc *pc);

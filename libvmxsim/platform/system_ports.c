@@ -10,13 +10,24 @@ static uint32_t read_92(void *context, uint16_t port, unsigned size) {
   return ((const vmxsim_pc *)context)->ports.port_92;
 }
 
+bool system_a20(const vmxsim_pc *pc) {
+  return pc->ports.port_92 & A20;
+}
+
+void system_set_a20(vmxsim_pc *pc, bool on) {
+  const struct machine *machine = &pc->machine->machine;
+  pc->ports.port_92 = (uint8_t)((pc->ports.port_92 & ~A20) | (on ? A20 : 0));
+  for (unsigned i = 0; i < machine->vcpus; i++) mem_set_a20(&machine->vcpu[i]->cpu, on);
+}
+
 /* Bit 0 going from 0 to 1 is INIT. It stays 1, which is how software tells this reset from that of the system. */
 static void write_92(void *context, uint16_t port, unsigned size, uint32_t value) {
   (void)port;
   (void)size;
   vmxsim_pc *pc = context;
   const bool resets = (value & FAST_RESET) && !(pc->ports.port_92 & FAST_RESET);
-  pc->ports.port_92 = value & (FAST_RESET | A20);
+  pc->ports.port_92 = value & FAST_RESET;
+  system_set_a20(pc, value & A20);
   if (resets) pc_defer(pc, ACTION_INIT);
 }
 
@@ -66,7 +77,8 @@ static void connect_float_errors(vmxsim_pc *pc) {
 }
 
 void system_ports_reset(vmxsim_pc *pc) {
-  pc->ports = (struct system_ports){.port_92 = A20};
+  pc->ports = (struct system_ports){.port_92 = 0};
+  system_set_a20(pc, true);
 }
 
 vmxsim_status system_ports_init(vmxsim_pc *pc) {

@@ -118,6 +118,20 @@ static void float_errors_are_irq_13(void **unused) {
   assert_int_equal(state.rip, 0x50b);
 }
 
+/* es = FFFFH; in al,92h; and al,0FDh; out 92h,al; mov bl,es:[510h]; with A20 on again mov bh; hlt */
+static const char through_a20[] = "\xb8\xff\xff\x8e\xc0\xe4\x92\x24\xfd\xe6\x92\x26\x8a\x1e\x10\x05"
+                                  "\x0c\x02\xe6\x92\x26\x8a\x3e\x10\x05\xf4";
+
+static void a20_wraps_at_1_mib(void **unused) {
+  (void)unused;
+  create(VMXSIM_TIMING_FIXED);
+  LOAD(VMXSIM_PC_MODE_16, through_a20);
+  WRITE(0x500, "\x11");
+  WRITE(0x100500, "\x22");
+  run_to_halt();
+  assert_int_equal(state.gpr[VMXSIM_RBX] & 0xffff, 0x2211);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, NULL, tear_down)
 
 int main(void) {
@@ -125,6 +139,7 @@ int main(void) {
       TEST(a_port_is_behind_a_bus), TEST(but_not_where_an_instruction_is_a_cycle),
       TEST(an_alarm_ends_s3),       TEST(code_can_be_written_in_real_mode),
       TEST(ip_does_not_wrap),       TEST(float_errors_are_irq_13),
+      TEST(a20_wraps_at_1_mib),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,6 +120,9 @@ void vcpu_reset(struct vcpu *v, uint64_t now) {
   resets++;
   v->s.activity = v->index ? VMXSIM_WAIT_FOR_SIPI : VMXSIM_ACTIVE;
 }
+void mem_set_a20(struct vcpu *v, bool on) {
+  v->a20_off = !on;
+}
 void events_signal_nmi(struct vcpu *v) {
   (void)v;
 }
@@ -638,6 +641,20 @@ static void disk_and_services(void **state) {
   gpr[VMXSIM_RAX] = 0x2402;
   assert_int_equal(call(5) & 1, 0);
   assert_int_equal(gpr[VMXSIM_RAX], 1);
+  gpr[VMXSIM_RAX] = 0x2400;
+  call(5);
+  assert_true(vcpus[0].cpu.a20_off);
+  assert_int_equal(in(0x92, 1) & 2, 0);
+  out(0x64, 1, 0xd1);
+  out(0x60, 1, 3);
+  assert_false(vcpus[0].cpu.a20_off);
+  put_32(memory + 0xa010 + 2, 0x007c00); /* the boot sector to 200000H */
+  put_32(memory + 0xa018 + 2, 0x200000);
+  gpr[VMXSIM_RAX] = 0x8700;
+  gpr[VMXSIM_RCX] = 256;
+  gpr[VMXSIM_RSI] = 0xa000;
+  assert_int_equal(call(5) & 1, 0);
+  assert_memory_equal(memory + 0x200000, memory + 0x7c00, 512);
   gpr[VMXSIM_RAX] = 0;
   call(6);
   assert_true(vcpus[0].cpu.s.rflags & FLAG_CF);

@@ -37,9 +37,15 @@ static void compare_bytes(struct comparison *c, const char *name, unsigned numbe
   fprintf(c->file, "\n");
 }
 
-/* The high half of RSP has no meaning outside 64-bit mode; the way back from a 16-bit stack changes it. */
+/* The high half of RSP has no meaning outside 64-bit mode, and the way back from a 16-bit stack changes it, which code
+ * that goes on in 64-bit mode sees. */
+static uint64_t stack_pointer_mask(const struct test_case *test, const struct user_state *after) {
+  if (after->selector[VMXSIM_CS] != SELECTOR_CODE_64) return UINT32_MAX;
+  return test->mode == CODE_64 ? UINT64_MAX : test->mode == CODE_32 ? UINT32_MAX : UINT16_MAX;
+}
+
 static void compare_general(struct comparison *c, const struct user_state *expected, const struct user_state *actual) {
-  const uint64_t stack = expected->selector[VMXSIM_CS] == SELECTOR_CODE_64 ? UINT64_MAX : UINT32_MAX;
+  const uint64_t stack = stack_pointer_mask(c->test, expected);
   for (unsigned i = 0; i < 16; i++)
     compare(c, gpr_names[i], expected->gpr[i], actual->gpr[i], i == VMXSIM_RSP ? stack : UINT64_MAX);
   compare(c, "rip", expected->rip, actual->rip, UINT64_MAX);

@@ -1,5 +1,5 @@
 /* Random bytes executed in every mode, with and without privilege: no crash, and nothing beside the guest's memory
- * written. CHAOS_ROUNDS in the environment: how many byte strings a mode and privilege, 2,000 if it is not set. */
+ * written. CHAOS_ROUNDS in the environment: how many byte strings a mode and privilege, 500 if it is not set. */
 #include "tests/cmocka_main.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 static unsigned rounds(void) {
   const char *text = getenv("CHAOS_ROUNDS");
-  return text ? (unsigned)strtoul(text, NULL, 0) : 2000;
+  return text ? (unsigned)strtoul(text, NULL, 0) : 500;
 }
 
 /* Bytes of no structure, or opcodes of the two-byte map now and then. */

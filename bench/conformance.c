@@ -1,6 +1,6 @@
 /* The model against the host's processor, over every form of instruction that both have.
  *
- *   vmxsim-conformance [CASES] [SEED]      a million cases
+ *   vmxsim-conformance [CASES] [SEED]      200 cases of every form, if CASES is not given
  *   vmxsim-conformance --show FORM CASE_SEED
  *   vmxsim-conformance --golden FILE       writes the golden set anew
  *
@@ -191,12 +191,18 @@ static int write_golden(struct comparison_run *run, const char *path) {
   return fclose(file) ? 2 : 0;
 }
 
+static uint64_t default_cases(const struct comparison_run *run) {
+  enum { OF_A_FORM = 200, UNDEFINED_EACH = 60 };
+  const uint64_t defined = (uint64_t)run->forms.defined.count * OF_A_FORM;
+  return defined + defined / UNDEFINED_EACH;
+}
+
 int main(int argc, char **argv) {
   static struct comparison_run run;
   if (!prepare(&run)) return 2;
   if (argc == 4 && !strcmp(argv[1], "--show")) return show(&run, strtoul(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
   if (argc == 3 && !strcmp(argv[1], "--golden")) return write_golden(&run, argv[2]);
-  run.cases = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000000;
+  run.cases = argc > 1 ? strtoull(argv[1], NULL, 0) : default_cases(&run);
   run.seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
   if (!run_all(&run)) return 2;
   print_table(&run);

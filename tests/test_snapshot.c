@@ -289,6 +289,7 @@ static void embedders_have_parts_of_their_own(void **test) {
   assert_int_equal(vmxsim_machine_restore(machine, with.at, with.size), VMXSIM_OK);
   assert_int_equal(counter.value, 7);
   vmxsim_machine_destroy(machine);
+  free(without.at);
   machine = small(&without);
   refused(machine, &with, VMXSIM_ERROR_REVISION);
   assert_non_null(strstr(vmxsim_machine_error(machine), "embedder.counter"));

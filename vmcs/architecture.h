@@ -156,8 +156,10 @@ enum activity_state { ACTIVITY_ACTIVE = 0, ACTIVITY_HLT = 1, ACTIVITY_SHUTDOWN =
 #define EPT_CAP_WALK_5 BIT(7)
 #define EPT_CAP_UC BIT(8)
 #define EPT_CAP_WB BIT(14)
+#define EPT_CAP_INVEPT BIT(20)
 #define EPT_CAP_ACCESSED_DIRTY BIT(21)
 #define EPT_CAP_SUPERVISOR_SHADOW_STACK BIT(23)
+#define EPT_CAP_INVVPID BIT(32)
 
 /* MSRs */
 enum msr_index {

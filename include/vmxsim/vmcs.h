@@ -72,6 +72,8 @@ vmxsim_status vmxsim_vmwrite(struct vmxsim_vmcs *vmcs, const struct vmxsim_capab
  * software may copy a whole region after VMCLEAR and VMPTRLD the copy. */
 #define VMXSIM_VMCS_REGION_BYTES 4096
 #define VMXSIM_VMCS_REGION_LAYOUT 1
+#define VMXSIM_VMCS_REGION_LAUNCH_STATE 16 /* offset of the launch state: 4 bytes, 1 is launched */
+#define VMXSIM_VMCS_REGION_ABORT 4         /* offset of the VMX-abort indicator, 4 bytes */
 
 void vmxsim_vmcs_to_region(const struct vmxsim_vmcs *vmcs, uint8_t region[VMXSIM_VMCS_REGION_BYTES]);
 /* Reads a region that vmxsim_vmcs_to_region() wrote, or one of which software only set the revision identifier:

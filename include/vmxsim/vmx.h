@@ -130,7 +130,8 @@ struct vmxsim_vmx_port {
    * and the VM exits that they cause, are the processor's to find as for every event; software events push RIP plus
    * instruction_length. The engine has begun the delivery (vmxsim_vmx_begin_delivery()) and ends it after. */
   void (*deliver)(void *context, const struct vmxsim_vmx_event *event);
-  bool (*a20_masked)(void *context);                                                               /* NULL: never */
+  void (*invalidate)(void *context); /* INVEPT, INVVPID: every translation is dropped; may be NULL */
+  bool (*a20_masked)(void *context); /* NULL: never */
   void (*trace)(void *context, const struct vmxsim_vmx *vmx, const struct vmxsim_vmx_trace *what); /* may be NULL */
 };
 

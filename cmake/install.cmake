@@ -1,5 +1,5 @@
 # make install: headers, libraries, the command, man page, pkg-config and CMake packages.
-install(TARGETS vmxsim-static vmxsim-shared vmxsim-checks EXPORT vmxsim-targets
+install(TARGETS vmxsim-static vmxsim-shared vmxsim-checks vmxsim-vmx EXPORT vmxsim-targets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS vmxsim RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY include/vmxsim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
@@ -8,3 +8,8 @@ install(EXPORT vmxsim-targets NAMESPACE vmxsim:: FILE vmxsimConfig.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/vmxsim)
 configure_file(cmake/vmxsim.pc.in ${PROJECT_BINARY_DIR}/vmxsim.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/vmxsim.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+# The two libraries that are parts of it: freestanding, without dependencies.
+foreach(part vmxsim-checks vmxsim-vmx)
+  configure_file(cmake/part.pc.in ${PROJECT_BINARY_DIR}/${part}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${part}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()

@@ -3,6 +3,7 @@
 
 #include "cpu/exec/system.h"
 #include "cpu/mmu/memory.h"
+#include "cpu/observe.h"
 
 /* Outside protected mode CPL is 0; SS.DPL is CPL everywhere else, also where SS is unusable. */
 static uint8_t privilege(const struct vmxsim_state *s) {
@@ -38,12 +39,32 @@ static decode_mode enforcement_mode(const struct vmxsim_state *s, decode_mode mo
   return bit_if(cet & CET_SHSTK_EN, DECODE_SHADOW_STACK) | bit_if(cet & CET_ENDBR_EN, DECODE_INDIRECT_BRANCH);
 }
 
+static unsigned code_bits(decode_mode mode) {
+  return mode & DECODE_CODE_64 ? 64 : mode & DECODE_CODE_32 ? 32 : 16;
+}
+
+/* `mode` and `cpl` are what is to come. */
+static void tell_of_mode(struct vcpu *v, decode_mode mode, uint8_t cpl) {
+  const decode_mode visible = DECODE_CODE_64 | DECODE_CODE_32 | DECODE_PROTECTED | DECODE_V86;
+  if (!observes(v, VMXSIM_EVENT_mode) || (((mode ^ v->mode) & visible) == 0 && cpl == v->cpl)) return;
+  struct vmxsim_event event = observe_begin(v, VMXSIM_EVENT_mode);
+  event.u.mode.before = (uint8_t)code_bits(v->mode);
+  event.u.mode.after = (uint8_t)code_bits(mode);
+  event.u.mode.cpl_before = v->cpl;
+  event.u.mode.cpl_after = cpl;
+  event.u.mode.paging = v->s.cr0 & CR0_PG;
+  event.u.mode.protection = mode & DECODE_PROTECTED;
+  event.u.mode.v86 = mode & DECODE_V86;
+  observe_tell(v, &event);
+}
+
 void vcpu_update_mode(struct vcpu *v) {
   const uint8_t cpl = privilege(&v->s);
   decode_mode mode = operating_mode(&v->s) | control_mode(&v->s);
   mode |= enforcement_mode(&v->s, mode, cpl);
   mode |= bit_if(cpl == 3, DECODE_CPL_3) | bit_if(cpl <= RFLAGS_IOPL_OF(v->s.rflags), DECODE_IOPL_OK);
   if (mode == v->mode && cpl == v->cpl) return;
+  tell_of_mode(v, mode, cpl);
   v->mode = mode;
   v->cpl = cpl;
   v->attention |= ATTENTION_MODE;

@@ -6,7 +6,10 @@
 #ifndef VMXSIM_CPU_VCPU_H
 #define VMXSIM_CPU_VCPU_H
 
+#include <stdatomic.h>
+
 #include "decode/decode.h"
+#include "vmxsim/allocator.h"
 #include "vmxsim/capabilities.h"
 #include "vmxsim/state.h"
 
@@ -15,6 +18,7 @@ struct mmu;
 struct apic;
 struct block;
 struct cpuid_table;
+struct vcpu_listener;
 
 /* The arithmetic flags, computed when somebody asks: the last operation that set them (cpu/exec/flags.h). */
 enum lazy_kind {
@@ -66,7 +70,8 @@ struct fpu {
   _Alignas(32) uint8_t ymm[16][32];
 };
 
-/* Why the run loop has to look up before the next op. Any bit set makes vcpu_next() return. */
+/* Why the run loop has to look up before the next op. Any bit set makes exec_next() return. The run loop clears what it
+ * has seen; ATTENTION_STOP stays until the run has ended. */
 enum attention {
   ATTENTION_BOUNDARY = 1 << 0, /* something may be deliverable: interrupt, NMI, SMI, debug trap, end of a shadow */
   ATTENTION_MODE = 1 << 1,     /* the mode or translations changed: the block's key may be stale */
@@ -88,7 +93,7 @@ struct vcpu {
   struct vmxsim_state s;
   struct lazy_flags lazy;
   struct exception exception;
-  uint32_t attention; /* enum attention */
+  atomic_uint attention; /* enum attention; other threads set ATTENTION_STOP */
 
   /* The block under execution. s.rip is that of the block's start while ops run; an op that needs its own uses
    * vcpu_rip(), one that ends the block sets s.rip. */
@@ -106,8 +111,12 @@ struct vcpu {
   struct mmu *mmu;
   struct apic *apic;
   struct machine *machine;
+  const struct vmxsim_allocator *allocator; /* NULL: the C library's */
   const struct vmxsim_capabilities *capabilities;
   const struct cpuid_table *cpuid;
+  bool is_accounted;   /* `cycles` is complete though `current` is still set: what follows from an op is being done */
+  uint64_t event_mask; /* VMXSIM_EVENT_BIT() of what somebody listens to: cpu/observe.h */
+  const struct vcpu_listener *listener; /* NULL: nobody listens to anything */
   struct decoder decoder;
   unsigned index; /* 0 ... n-1 */
 

@@ -24,6 +24,7 @@ struct block {
   uint16_t op_count; /* without the end marker */
   uint16_t bytes;
   uint32_t cycles; /* of all ops */
+  bool is_hooked;  /* somebody wants to be asked before the first op: never entered but by the run loop */
   struct block *next_in_bucket;
   const struct ir_op *last; /* this and what follows is the run loop's: libvmxsim/machine/fetch.c */
   struct block_link {

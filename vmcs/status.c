@@ -14,6 +14,7 @@ const char *vmxsim_status_text(vmxsim_status status) {
   case VMXSIM_ERROR_MEMORY: return "out of memory";
   case VMXSIM_ERROR_FILE: return "file that cannot be read";
   case VMXSIM_ERROR_GUEST_MEMORY: return "guest memory that cannot be read";
+  case VMXSIM_ERROR_BUSY: return "not while the machine runs";
   case VMXSIM_ERROR_REVISION: return "wrong VMCS revision identifier";
   case VMXSIM_STATUS_COUNT: break;
   }

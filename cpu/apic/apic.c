@@ -5,11 +5,12 @@
  */
 #include "cpu/apic/apic_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "cpu/allocate.h"
+
 struct apic *apic_create(struct vcpu *vcpu, unsigned id) {
-  struct apic *apic = calloc(1, sizeof *apic);
+  struct apic *apic = memory_allocate(vcpu->allocator, sizeof *apic);
   if (!apic) return NULL;
   apic->vcpu = vcpu;
   apic->initial_id = id;
@@ -18,7 +19,7 @@ struct apic *apic_create(struct vcpu *vcpu, unsigned id) {
 }
 
 void apic_destroy(struct apic *apic) {
-  free(apic);
+  if (apic) memory_release(apic->vcpu->allocator, apic);
 }
 
 void apic_on_eoi(struct apic *apic, apic_eoi *eoi, void *context) {

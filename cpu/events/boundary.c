@@ -7,6 +7,7 @@
 #include "cpu/events/events.h"
 #include "cpu/exec/system.h"
 #include "cpu/exec/wait.h"
+#include "cpu/observe.h"
 
 /* Pending debug exceptions, as the VMCS has them */
 #define PENDING_BREAKPOINT_ENABLED BIT(12)
@@ -94,17 +95,21 @@ static void take_debug_trap(struct vcpu *v) {
 
 static void take_smi(struct vcpu *v) {
   v->smi_pending = false;
+  observe(v, VMXSIM_EVENT_smm_enter);
   smm_enter(v);
 }
 
 static void take_init(struct vcpu *v) {
   v->init_pending = false;
+  observe(v, VMXSIM_EVENT_init);
   vcpu_init_signal(v);
 }
 
 static void take_startup(struct vcpu *v) {
   v->sipi_pending = false;
-  if (waits_for_startup(v)) vcpu_startup(v, v->sipi_vector);
+  if (!waits_for_startup(v)) return;
+  vcpu_startup(v, v->sipi_vector);
+  observe(v, VMXSIM_EVENT_startup);
 }
 
 static void take_nmi(struct vcpu *v) {
@@ -219,8 +224,34 @@ static void collect_traps(struct vcpu *v, bool branched) {
   if (v->s.pending_debug | v->trap_dr6) v->attention |= ATTENTION_BOUNDARY;
 }
 
+static bool is_far_transfer(const struct ir_op *op) {
+  switch (op->opcode) {
+  case IR_JMP_FAR:
+  case IR_CALL_FAR:
+  case IR_RET_FAR:
+  case IR_IRET:
+  case IR_SYSCALL:
+  case IR_SYSRET:
+  case IR_SYSENTER:
+  case IR_SYSEXIT:
+  case IR_RSM: return true;
+  default: return false;
+  }
+}
+
+/* RIP is that of what follows already. */
+static void tell_of_transfer(struct vcpu *v) {
+  if (!v->current || !is_far_transfer(v->current)) return;
+  struct vmxsim_event event = observe_begin(v, VMXSIM_EVENT_far_transfer);
+  event.u.far_transfer.from_rip = event.rip;
+  event.rip = v->s.rip;
+  observe_tell(v, &event);
+}
+
 void events_instruction_done(struct vcpu *v) {
   v->in_repetition = repeats(v);
+  if (observes(v, VMXSIM_EVENT_far_transfer)) tell_of_transfer(v);
+  if (v->s.activity != VMXSIM_ACTIVE) observe(v, VMXSIM_EVENT_halt);
   const bool branched = took_branch(v);
   end_shadows(v);
   collect_traps(v, branched);

@@ -5,6 +5,7 @@
  */
 #include "cpu/events/delivery.h"
 #include "cpu/exec/system.h"
+#include "cpu/observe.h"
 
 enum severity { BENIGN, CONTRIBUTORY, PAGE_FAULT };
 
@@ -54,6 +55,7 @@ static void note_exception(struct vcpu *v, const struct exception *e) {
 }
 
 static void shut_down(struct vcpu *v) {
+  observe(v, VMXSIM_EVENT_triple_fault);
   v->s.activity = VMXSIM_SHUTDOWN;
   v->attention |= ATTENTION_BOUNDARY;
 }
@@ -89,7 +91,28 @@ static bool combine(struct vcpu *v, struct delivery *d) {
   return true;
 }
 
+static enum vmxsim_event_kind event_of(const struct delivery *d) {
+  switch (d->kind) {
+  case EVENT_KIND_EXTERNAL: return VMXSIM_EVENT_external_interrupt;
+  case EVENT_KIND_NMI: return VMXSIM_EVENT_nmi;
+  case EVENT_KIND_EXCEPTION: return VMXSIM_EVENT_exception;
+  default: return VMXSIM_EVENT_software_interrupt;
+  }
+}
+
+static void tell(struct vcpu *v, const struct delivery *d) {
+  const enum vmxsim_event_kind kind = event_of(d);
+  if (!observes(v, kind)) return;
+  struct vmxsim_event event = observe_begin(v, kind);
+  event.u.interrupt.vector = d->vector;
+  event.u.interrupt.has_error_code = d->has_error_code;
+  event.u.interrupt.error_code = d->error_code;
+  event.u.interrupt.address = d->vector == VECTOR_PF ? v->s.cr2 : 0;
+  observe_tell(v, &event);
+}
+
 static bool attempt(struct vcpu *v, const struct delivery *d) {
+  tell(v, d);
   return v->s.cr0 & CR0_PE ? deliver_protected(v, d) : deliver_real(v, d);
 }
 

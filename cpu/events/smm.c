@@ -7,6 +7,7 @@
 #include "cpu/events/events.h"
 #include "cpu/exec/system.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/observe.h"
 
 enum {
   SAVE_AREA = 0x8000,
@@ -196,6 +197,7 @@ static void reload_pdptes(struct vcpu *v) {
 void smm_resume(struct vcpu *v) {
   struct extra x = {0};
   uint64_t smbase = 0;
+  observe(v, VMXSIM_EVENT_smm_leave);
   transfer(v, false, SMBASE, 4, &smbase);
   transfer_all(v, false, &x);
   v->s.smbase = smbase;

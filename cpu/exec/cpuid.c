@@ -1,9 +1,9 @@
 /* CPUID: building the table, and the instruction with what depends on the processor's state. SDM 2A, "CPUID--CPU
  * Identification".
  */
-#include <stdlib.h>
 #include <string.h>
 
+#include "cpu/allocate.h"
 #include "cpu/exec/cpuid_table.h"
 #include "cpu/exec/system.h"
 
@@ -110,10 +110,12 @@ static void count_leaf_7(struct cpuid_table *t) {
   registers_of(t, 7, 0)[CPUID_EAX] = last;
 }
 
-struct cpuid_table *cpuid_table_create(const struct vmxsim_capabilities *c) {
-  struct cpuid_table *const t = calloc(1, sizeof *t);
+struct cpuid_table *cpuid_table_create(const struct vmxsim_allocator *allocator, const struct vmxsim_capabilities *c,
+                                       const struct instruction_changes *changes) {
+  struct cpuid_table *const t = memory_allocate(allocator, sizeof *t);
   if (!t) return NULL;
   t->instructions = cpuid_choose_instructions(c);
+  if (changes) t->instructions = (t->instructions | changes->on) & ~changes->off;
   t->xcr0 = choose_xcr0(t);
   t->xss = choose_xss(t);
   add_identity(t, c);
@@ -125,8 +127,8 @@ struct cpuid_table *cpuid_table_create(const struct vmxsim_capabilities *c) {
   return t;
 }
 
-void cpuid_table_destroy(const struct cpuid_table *table) {
-  free((void *)(uintptr_t)table);
+void cpuid_table_destroy(const struct vmxsim_allocator *allocator, const struct cpuid_table *table) {
+  memory_release(allocator, (void *)(uintptr_t)table);
 }
 
 /* --- asking ----------------------------------------------------------------------------------------------------------

@@ -10,8 +10,21 @@
 
 /* Immutable. */
 struct cpuid_table;
-struct cpuid_table *cpuid_table_create(const struct vmxsim_capabilities *capabilities); /* NULL: no memory */
-void cpuid_table_destroy(const struct cpuid_table *table);
+/* Instruction sets that a processor has or lacks, unlike what its capabilities imply: bits 1 << DECODE_FEATURE_... */
+struct instruction_changes {
+  uint64_t on, off;
+};
+/* Reads "-avx2,+sha"; false: a name that is none. What builds on a set goes with it, what a set builds on comes with
+ * it. */
+bool instruction_changes_read(const char *text, struct instruction_changes *changes);
+/* Names of the sets that can be switched, in lower case; NULL past the last. */
+const char *instruction_set_name(unsigned number);
+
+/* NULL: no memory. `changes` may be NULL. */
+struct cpuid_table *cpuid_table_create(const struct vmxsim_allocator *allocator,
+                                       const struct vmxsim_capabilities *capabilities,
+                                       const struct instruction_changes *changes);
+void cpuid_table_destroy(const struct vmxsim_allocator *allocator, const struct cpuid_table *table);
 
 /* The instructions that such a processor has: bits 1 << DECODE_FEATURE_..., for decoder_init(). */
 uint64_t cpuid_decode_features(const struct cpuid_table *table);

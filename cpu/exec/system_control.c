@@ -6,6 +6,7 @@
 #include "cpu/exec/cpuid.h"
 #include "cpu/exec/operand.h"
 #include "cpu/exec/system.h"
+#include "cpu/observe.h"
 #include "cpu/mmu/memory.h"
 
 static unsigned register_size(const struct vcpu *v) {
@@ -56,7 +57,9 @@ static void system_mov_to_cr(struct vcpu *v, const struct ir_op *op) {
   v->current = op;
   if (!system_privileged(v)) return;
   const uint64_t next = system_next_rip(v, op); /* by the mode that the instruction was fetched in */
-  if (!write_control(v, op->operand[0].reg, system_gpr(v, op->operand[1].reg, register_size(v)))) return;
+  const uint64_t value = system_gpr(v, op->operand[1].reg, register_size(v));
+  if (!write_control(v, op->operand[0].reg, value)) return;
+  observe_register(v, VMXSIM_EVENT_control_write, op->operand[0].reg, value, false);
   v->s.rip = next;
 }
 
@@ -64,6 +67,7 @@ static void system_clts(struct vcpu *v, const struct ir_op *op) {
   v->current = op;
   if (!system_privileged(v)) return;
   v->s.cr0 &= ~CR0_TS;
+  observe_register(v, VMXSIM_EVENT_control_write, 0, v->s.cr0, false);
   vcpu_update_mode(v);
   system_end(v, op);
 }
@@ -76,7 +80,9 @@ static void system_lmsw(struct vcpu *v, const struct ir_op *op) {
   if (!system_privileged(v) || !system_read(v, op, &op->operand[0], 2, &value)) return;
   const uint64_t next = system_next_rip(v, op);
   value = (v->s.cr0 & ~(loaded & ~CR0_PE)) | (value & loaded);
-  if (control_write_cr0(v, value)) v->s.rip = next;
+  if (!control_write_cr0(v, value)) return;
+  observe_register(v, VMXSIM_EVENT_control_write, 0, value, false);
+  v->s.rip = next;
 }
 
 static void system_smsw(struct vcpu *v, const struct ir_op *op) {

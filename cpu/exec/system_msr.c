@@ -5,6 +5,7 @@
 #include "cpu/exec/cpuid.h"
 #include "cpu/exec/operand.h"
 #include "cpu/exec/system.h"
+#include "cpu/observe.h"
 #include "cpu/timing/timing.h"
 
 static void set_edx_eax(struct vcpu *v, uint64_t value) {
@@ -16,19 +17,39 @@ static uint64_t edx_eax(const struct vcpu *v) {
   return system_gpr(v, VMXSIM_RDX, 4) << 32 | system_gpr(v, VMXSIM_RAX, 4);
 }
 
+static bool model_msr(struct vcpu *v, uint32_t msr, bool write, uint64_t *value) {
+  return write ? msr_write(v, msr, *value) : msr_read(v, msr, value);
+}
+
+/* The embedder may answer first, or where the model refuses. False: #GP(0). */
+static bool access_msr(struct vcpu *v, uint32_t msr, bool write, uint64_t *value) {
+  const bool asks = v->listener && v->listener->msr;
+  bool fault = false;
+  if (asks && v->listener->msr(v, false, msr, write, value, &fault)) return !fault;
+  if (model_msr(v, msr, write, value)) return true;
+  return asks && v->listener->msr(v, true, msr, write, value, &fault) && !fault;
+}
+
 static void system_rdmsr(struct vcpu *v, const struct ir_op *op) {
+  const uint32_t msr = (uint32_t)v->s.gpr[VMXSIM_RCX];
   uint64_t value = 0;
   v->current = op;
   if (!system_privileged(v)) return;
-  if (!msr_read(v, (uint32_t)v->s.gpr[VMXSIM_RCX], &value)) return vcpu_raise_with_code(v, VECTOR_GP, 0);
+  const bool good = access_msr(v, msr, false, &value);
+  observe_register(v, VMXSIM_EVENT_msr_read, msr, value, !good);
+  if (!good) return vcpu_raise_with_code(v, VECTOR_GP, 0);
   set_edx_eax(v, value);
   exec_next(v, op);
 }
 
 static void system_wrmsr(struct vcpu *v, const struct ir_op *op) {
+  const uint32_t msr = (uint32_t)v->s.gpr[VMXSIM_RCX];
+  uint64_t value = edx_eax(v);
   v->current = op;
   if (!system_privileged(v)) return;
-  if (!msr_write(v, (uint32_t)v->s.gpr[VMXSIM_RCX], edx_eax(v))) return vcpu_raise_with_code(v, VECTOR_GP, 0);
+  const bool good = access_msr(v, msr, true, &value);
+  observe_register(v, VMXSIM_EVENT_msr_write, msr, edx_eax(v), !good);
+  if (!good) return vcpu_raise_with_code(v, VECTOR_GP, 0);
   system_end(v, op);
 }
 
@@ -69,9 +90,11 @@ static void system_rdpmc(struct vcpu *v, const struct ir_op *op) {
 }
 
 static void system_cpuid(struct vcpu *v, const struct ir_op *op) {
+  const uint32_t leaf = (uint32_t)v->s.gpr[VMXSIM_RAX], subleaf = (uint32_t)v->s.gpr[VMXSIM_RCX];
   uint32_t r[4];
   v->current = op;
-  cpuid_execute(v, (uint32_t)v->s.gpr[VMXSIM_RAX], (uint32_t)v->s.gpr[VMXSIM_RCX], r);
+  cpuid_execute(v, leaf, subleaf, r);
+  if (v->listener && v->listener->cpuid) v->listener->cpuid(v, leaf, subleaf, r);
   v->s.gpr[VMXSIM_RAX] = r[CPUID_EAX];
   v->s.gpr[VMXSIM_RBX] = r[CPUID_EBX];
   v->s.gpr[VMXSIM_RCX] = r[CPUID_ECX];

@@ -54,14 +54,14 @@ static bool is_apic_page(const struct vcpu *v, uint64_t page) {
 }
 
 /* The memory behind a page that may be accessed without anybody noticing; NULL: there is somebody. */
-static struct physical_block *plain_block(struct mmu *mmu, uint64_t linear, uint64_t page) {
-  if (mmu->any_watched && watch_covers_page(mmu, linear)) return NULL;
+static const struct physical_region *plain_region(struct mmu *mmu, uint64_t linear, uint64_t page) {
+  if (mmu->any_watched && watch_covers_page(mmu, linear, page)) return NULL;
   const struct physical_region *region = physical_find(mmu->memory, page);
-  return region && region->block->host && !is_apic_page(mmu->vcpu, page) ? region->block : NULL;
+  return region && region->block->host && !is_apic_page(mmu->vcpu, page) ? region : NULL;
 }
 
-static bool writes_go_unnoticed(const struct physical_block *block, uint64_t page) {
-  return block->kind == PHYSICAL_RAM && block->code[block_page(block, page)] == 0;
+static bool writes_go_unnoticed(const struct physical_region *region, uint64_t page) {
+  return region->kind == PHYSICAL_RAM && region->block->code[block_page(region->block, page)] == 0;
 }
 
 struct fast_page {
@@ -82,10 +82,11 @@ static void put(struct mmu *mmu, const struct fast_page *page, enum fast_kind ki
 /* What may be written may be read. What has been read is entered for writing, too, if that leaves no trace: its dirty
  * bits are set already, that of the page and that of the log. */
 static void put_data(struct mmu *mmu, struct fast_page *page, unsigned access, uint64_t physical) {
-  struct physical_block *block = plain_block(mmu, page->linear, physical);
-  if (!block) return;
+  const struct physical_region *const region = plain_region(mmu, page->linear, physical);
+  if (!region) return;
+  struct physical_block *const block = region->block;
   page->target = (uintptr_t)block_host(block, physical);
-  const bool writable = writes_go_unnoticed(block, physical);
+  const bool writable = writes_go_unnoticed(region, physical);
   if (access & MEM_WRITE) {
     if (!writable) return;
     block_set_dirty(block, physical);

@@ -5,6 +5,7 @@
 #include "cpu/apic/apic.h"
 #include "cpu/mmu/mmu_fast.h"
 #include "cpu/mmu/registers.h"
+#include "cpu/observe.h"
 
 /* Where the bytes of an access are; `first` of them on the first page. */
 struct place {
@@ -33,6 +34,7 @@ static void read_physical(struct vcpu *v, uint64_t physical, uint8_t *bytes, siz
   while (size > 0) {
     const unsigned n = piece_size(size);
     const uint64_t value = apic_mmio_read(v->apic, physical & ~PAGE_MASK, n);
+    observe_access(v, VMXSIM_EVENT_mmio_read, physical, n, value);
     memcpy(bytes, &value, n);
     physical += n;
     bytes += n;
@@ -49,6 +51,7 @@ static void write_physical(struct vcpu *v, uint64_t physical, const uint8_t *byt
     const unsigned n = piece_size(size);
     uint64_t value = 0;
     memcpy(&value, bytes, n);
+    observe_access(v, VMXSIM_EVENT_mmio_write, physical, n, value);
     apic_mmio_write(v->apic, physical & ~PAGE_MASK, n, value);
     physical += n;
     bytes += n;
@@ -84,8 +87,13 @@ static bool locate(struct vcpu *v, uint64_t linear, size_t size, unsigned access
   return size <= left || paging_translate(v, wrap(v, linear + left, access), access, &place->physical[1]);
 }
 
-static void note(struct vcpu *v, uint64_t linear, size_t size, bool write) {
-  if (v->mmu->any_watched) watch_note(v->mmu, linear, size, write);
+static void note(struct vcpu *v, uint64_t linear, const struct place *place, bool write) {
+  if (!v->mmu->any_watched) return;
+  watch_note(v->mmu, &(struct mem_touch){.linear = linear,
+                                         .physical = {place->physical[0], place->physical[1]},
+                                         .first = place->first,
+                                         .size = place->size,
+                                         .write = write});
 }
 
 /* NULL also for accesses that the fast cache knows nothing of. */
@@ -96,18 +104,18 @@ static uint8_t *fast_linear_host(struct vcpu *v, uint64_t linear, unsigned size,
 }
 
 static bool read_at(struct vcpu *v, uint64_t linear, void *bytes, size_t size, unsigned access) {
-  struct place place;
+  struct place place = {.size = 0};
   if (!locate(v, linear, size, access | MEM_READ, &place)) return false;
   read_place(v, &place, bytes);
-  note(v, linear, size, false);
+  note(v, linear, &place, false);
   return true;
 }
 
 static bool write_at(struct vcpu *v, uint64_t linear, const void *bytes, size_t size, unsigned access) {
-  struct place place;
+  struct place place = {.size = 0};
   if (!locate(v, linear, size, access | MEM_WRITE, &place)) return false;
   write_place(v, &place, bytes);
-  note(v, linear, size, true);
+  note(v, linear, &place, true);
   return true;
 }
 
@@ -136,7 +144,7 @@ static bool locate_segmented(struct vcpu *v, unsigned segment, uint64_t offset, 
 /* Most misses of the fast cache end with the page in it: then the access is as cheap as a hit. */
 bool mem_read_slow(struct vcpu *v, unsigned segment, uint64_t offset, unsigned size, uint64_t *value) {
   uint64_t linear, read = 0;
-  struct place place;
+  struct place place = {.size = 0};
   if (!locate_segmented(v, segment, offset, size, MEM_READ, &linear)) return false;
   if (!locate(v, linear, size, MEM_READ, &place)) return false;
   const uint8_t *host = fast_linear_host(v, linear, size, MEM_READ);
@@ -145,14 +153,14 @@ bool mem_read_slow(struct vcpu *v, unsigned segment, uint64_t offset, unsigned s
     return true;
   }
   read_place(v, &place, &read);
-  note(v, linear, size, false);
+  note(v, linear, &place, false);
   *value = read;
   return true;
 }
 
 bool mem_write_slow(struct vcpu *v, unsigned segment, uint64_t offset, unsigned size, uint64_t value) {
   uint64_t linear;
-  struct place place;
+  struct place place = {.size = 0};
   if (!locate_segmented(v, segment, offset, size, MEM_WRITE, &linear)) return false;
   if (!locate(v, linear, size, MEM_WRITE, &place)) return false;
   uint8_t *host = fast_linear_host(v, linear, size, MEM_WRITE);
@@ -161,7 +169,7 @@ bool mem_write_slow(struct vcpu *v, unsigned segment, uint64_t offset, unsigned 
     return true;
   }
   write_place(v, &place, &value);
-  note(v, linear, size, true);
+  note(v, linear, &place, true);
   return true;
 }
 
@@ -215,11 +223,11 @@ static void remember(struct mem_rmw *rmw, const struct place *place) {
 }
 
 static bool read_to_modify(struct vcpu *v, uint64_t linear, void *bytes, size_t size, struct mem_rmw *rmw) {
-  struct place place = {{0, 0}, 0, 0};
+  struct place place = {.size = 0};
   if (!locate(v, linear, size, MEM_WRITE, &place)) return false;
   read_place(v, &place, bytes);
   remember(rmw, &place);
-  note(v, linear, size, true);
+  note(v, linear, &place, true);
   return true;
 }
 

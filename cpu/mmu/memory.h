@@ -7,6 +7,7 @@
 #define VMXSIM_CPU_MMU_MEMORY_H
 
 #include "cpu/vcpu.h"
+#include "vmxsim/memory.h"
 
 /* --- as instructions see it: segment:offset, at the current privilege ------------------------------------------- */
 
@@ -58,11 +59,18 @@ bool mem_write_linear(struct vcpu *vcpu, uint64_t linear, unsigned size, enum me
 
 /* --- watched data: hooks and breakpoints ------------------------------------------------------------------------- */
 
-/* Called for every data access, completed, that touches first ... last (linear addresses). */
-typedef void mem_hook(void *context, struct vcpu *vcpu, uint64_t linear, size_t size, bool write);
-bool mem_watch_range(struct vcpu *vcpu, uint64_t first, uint64_t last, mem_hook *hook,
-                     void *context); /* false: no memory */
-void mem_unwatch_range(struct vcpu *vcpu, uint64_t first, uint64_t last, mem_hook *hook, void *context);
+/* A data access that can fault no more: `first` of its bytes are on the first page. A read-modify-write is one write,
+ * seen before memory changes; others are seen when they are done. */
+struct mem_touch {
+  uint64_t linear, physical[2];
+  size_t first, size;
+  bool write;
+};
+/* Called for every data access that touches first ... last: linear or physical addresses. */
+typedef void mem_hook(void *context, struct vcpu *vcpu, const struct mem_touch *touch);
+bool mem_watch_range(struct vcpu *vcpu, uint64_t first, uint64_t last, bool is_physical, mem_hook *hook,
+                     void *context);                                      /* false: no memory */
+void mem_unwatch(struct vcpu *vcpu, mem_hook *hook, const void *context); /* one such range */
 /* After DR0-DR3 or DR7 has changed. Hits of data breakpoints are then collected in trap_dr6, with ATTENTION_BOUNDARY
  * set. */
 void mem_breakpoints_changed(struct vcpu *vcpu);
@@ -74,7 +82,9 @@ bool mem_translate_fetch(struct vcpu *vcpu, uint64_t linear, uint64_t *physical)
 /* The linear address of `size` bytes of code at CS:rip, checked against CS.limit or for canonicality; false: #GP(0)
  * pending. */
 bool mem_code_linear(struct vcpu *vcpu, uint64_t rip, unsigned size, uint64_t *linear);
-/* Without side effects (no A/D bits, no TLB fill, no fault): for the embedder and the debugger. */
+/* Without side effects (no A/D bits, no TLB fill, no fault): for the embedder and the debugger. `access`: enum
+ * mem_access. The second is for where permissions do not matter. */
+void mem_walk(const struct vcpu *vcpu, uint64_t linear, unsigned access, struct vmxsim_walk *walk);
 bool mem_translate_quietly(const struct vcpu *vcpu, uint64_t linear, uint64_t *physical);
 
 /* After s.cr3 or s.cr4 has been written: what is not global and of the current PCID; or everything of all PCIDs. They
@@ -99,7 +109,7 @@ enum physical_kind { PHYSICAL_RAM, PHYSICAL_ROM, PHYSICAL_MMIO };
 typedef uint64_t mmio_read(void *context, uint64_t offset, unsigned size);
 typedef void mmio_write(void *context, uint64_t offset, unsigned size, uint64_t value);
 
-struct physical_memory *physical_create(const struct machine *machine); /* NULL: no memory */
+struct physical_memory *physical_create(const struct vmxsim_allocator *allocator); /* NULL: no memory */
 void physical_destroy(struct physical_memory *memory);
 /* Page-aligned. RAM and ROM are `host`'s bytes, which stay the caller's. Later mappings cover earlier ones. */
 bool physical_map(struct physical_memory *memory, uint64_t address, uint64_t size, enum physical_kind kind,
@@ -107,10 +117,22 @@ bool physical_map(struct physical_memory *memory, uint64_t address, uint64_t siz
 bool physical_map_mmio(struct physical_memory *memory, uint64_t address, uint64_t size, mmio_read *read,
                        mmio_write *write, void *context);
 bool physical_unmap(struct physical_memory *memory, uint64_t address, uint64_t size);
-/* Accesses of any size, across pages and regions; unmapped memory reads as ones and ignores writes. Writes to pages
- * with decoded code invalidate it (all vCPUs). */
+/* Makes ROM of RAM or RAM of ROM, all of which is mapped; false: it is not, or no memory. */
+bool physical_protect(struct physical_memory *memory, uint64_t address, uint64_t size, enum physical_kind kind);
+/* Whether all of it is mapped; `only_memory`: as RAM or ROM. */
+bool physical_is_mapped(struct physical_memory *memory, uint64_t address, uint64_t size, bool only_memory);
+/* Accesses of any size, across pages and regions; unmapped memory reads as ones and ignores writes, unless
+ * physical_on_unmapped() has said who answers. Writes to pages with decoded code invalidate it (all vCPUs). */
 void physical_read(struct physical_memory *memory, uint64_t address, void *bytes, size_t size);
 void physical_write(struct physical_memory *memory, uint64_t address, const void *bytes, size_t size);
+/* Accesses of 1, 2, 4, 8 bytes to addresses where nothing is mapped; a read sets *value, which is all ones before. */
+typedef void physical_unmapped(void *context, uint64_t address, unsigned size, bool write, uint64_t *value);
+void physical_on_unmapped(struct physical_memory *memory, physical_unmapped *unmapped, void *context);
+/* The same; ROM is written, too. */
+void physical_write_through(struct physical_memory *memory, uint64_t address, const void *bytes, size_t size);
+/* Told of accesses to MMIO: behind reads, before writes. */
+typedef void physical_device_accessed(void *context, uint64_t address, unsigned size, bool write, uint64_t value);
+void physical_on_device(struct physical_memory *memory, physical_device_accessed *accessed, void *context);
 /* The bytes of a RAM or ROM page, NULL for anything else. */
 uint8_t *physical_page(struct physical_memory *memory, uint64_t address);
 /* Pages with decoded code: a write to one calls `invalidate` with the bytes of the page that were written (none if the

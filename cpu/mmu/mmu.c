@@ -1,7 +1,7 @@
 /* The unit as a whole: creating it, and what instructions do to its caches. */
-#include <stdlib.h>
-
 #include "cpu/mmu/mmu.h"
+
+#include "cpu/allocate.h"
 #include "cpu/mmu/registers.h"
 
 /* --- creation ----------------------------------------------------------------------------------------------------- */
@@ -15,7 +15,7 @@ static void physical_changed(struct physical_listener *listener, enum physical_c
 }
 
 struct mmu *mmu_create(struct vcpu *vcpu, struct physical_memory *memory) {
-  struct mmu *mmu = calloc(1, sizeof *mmu);
+  struct mmu *mmu = memory_allocate(vcpu->allocator, sizeof *mmu);
   if (!mmu) return NULL;
   mmu->vcpu = vcpu;
   mmu->memory = memory;
@@ -33,8 +33,9 @@ struct mmu *mmu_create(struct vcpu *vcpu, struct physical_memory *memory) {
 void mmu_destroy(struct mmu *mmu) {
   if (!mmu) return;
   physical_unlisten(mmu->memory, &mmu->listener);
-  free(mmu->watch);
-  free(mmu);
+  const struct vmxsim_allocator *const allocator = mmu->vcpu->allocator;
+  memory_release(allocator, mmu->watch);
+  memory_release(allocator, mmu);
 }
 
 void mmu_set_miss_cycles(struct mmu *mmu, unsigned cycles) {

@@ -108,7 +108,8 @@ struct mmu_context {
 /* --- watched data ------------------------------------------------------------------------------------------------- */
 
 struct mem_watch {
-  uint64_t first, last; /* linear addresses */
+  uint64_t first, last;
+  bool is_physical; /* or linear */
   mem_hook *hook;
   void *context;
 };
@@ -177,8 +178,8 @@ uint64_t segment_span(const struct vcpu *vcpu, unsigned segment, uint64_t offset
 bool alignment_good(struct vcpu *vcpu, uint64_t linear, size_t size); /* false: #AC pending */
 
 /* watch.c */
-bool watch_covers_page(const struct mmu *mmu, uint64_t linear);
-void watch_note(struct mmu *mmu, uint64_t linear, size_t size, bool write);
+bool watch_covers_page(const struct mmu *mmu, uint64_t linear, uint64_t physical);
+void watch_note(struct mmu *mmu, const struct mem_touch *touch);
 void watch_refresh(struct mmu *mmu); /* any_watched, and the fast cache dropped */
 
 static inline bool linear_is_canonical(const struct mmu *mmu, uint64_t linear) {

@@ -222,16 +222,75 @@ bool paging_translate(struct vcpu *v, uint64_t linear, unsigned access, uint64_t
   return false;
 }
 
-bool mem_translate_quietly(const struct vcpu *v, uint64_t linear, uint64_t *physical) {
+/* --- translation without side effects, with reasons --------------------------------------------------------------- */
+
+static enum vmxsim_walk_end why_denied(const struct mmu *mmu, const struct tlb_entry *page, unsigned access) {
+  const bool user_access = access_is_user(mmu->vcpu, access), user_page = page->flags & PAGE_USER;
+  uint32_t error = 0;
+  if (!is_denied(mmu, page, access, &error)) return VMXSIM_WALK_MAPPED;
+  if (error & FAULT_KEY) return VMXSIM_WALK_PROTECTION_KEY;
+  if (user_access && !user_page) return VMXSIM_WALK_SUPERVISOR_PAGE;
+  if (access & MEM_FETCH) return page->flags & PAGE_NO_EXECUTE ? VMXSIM_WALK_EXECUTE_DISABLED : VMXSIM_WALK_SMEP;
+  if (access & MEM_SHADOW_STACK) return VMXSIM_WALK_NO_SHADOW_STACK;
+  const bool read_denied = data_denied(mmu, page, user_access, access & ~(unsigned)MEM_WRITE);
+  return read_denied ? VMXSIM_WALK_SMAP : VMXSIM_WALK_READ_ONLY;
+}
+
+static uint32_t error_code(const struct mmu *mmu, enum vmxsim_walk_end end, unsigned access) {
+  uint32_t error = access_error(mmu, access);
+  if (end != VMXSIM_WALK_NOT_PRESENT) error |= FAULT_PRESENT;
+  if (end == VMXSIM_WALK_RESERVED_BIT) error |= FAULT_RESERVED;
+  if (end == VMXSIM_WALK_PROTECTION_KEY) error |= FAULT_KEY;
+  return error;
+}
+
+static void explain_walk(const struct mmu *mmu, uint64_t linear, unsigned access, struct vmxsim_walk *result) {
   struct walk w;
-  if (v->mmu->context.mode == PAGING_OFF) {
-    *physical = on_bus(v->mmu, (uint32_t)linear);
-    return true;
+  physical_unmapped *const unmapped = mmu->memory->unmapped; /* is not to hear of tables where nothing is mapped */
+  mmu->memory->unmapped = NULL;
+  const enum walk_result end = walk_tables(mmu, linear, &w);
+  mmu->memory->unmapped = unmapped;
+  if (w.entries) {
+    result->level = mmu->context.levels + 1U - w.entries;
+    result->entry = w.entry[w.entries - 1];
+    result->entry_address = w.address[w.entries - 1];
+    result->entry_size = w.entry_size;
+  } else { /* PAE paging: one of the four registers */
+    result->level = 3;
+    result->entry = mmu->vcpu->s.pdpte[linear >> 30 & 3];
   }
-  if (!linear_is_canonical(v->mmu, linear)) return false;
-  if (walk_tables(v->mmu, linear, &w) != WALK_GOOD) return false;
-  *physical = on_bus(v->mmu, w.page.physical + (linear - w.page.linear));
-  return true;
+  if (end == WALK_ABSENT) result->end = VMXSIM_WALK_NOT_PRESENT;
+  if (end == WALK_RESERVED) result->end = VMXSIM_WALK_RESERVED_BIT;
+  if (end != WALK_GOOD) return;
+  result->end = why_denied(mmu, &w.page, access);
+  result->physical = on_bus(mmu, w.page.physical + (linear - w.page.linear));
+  result->page_size = UINT64_C(1) << w.page.shift;
+}
+
+void mem_walk(const struct vcpu *v, uint64_t linear, unsigned access, struct vmxsim_walk *result) {
+  const struct mmu *const mmu = v->mmu;
+  *result = (struct vmxsim_walk){.end = VMXSIM_WALK_MAPPED, .linear = linear};
+  if (mmu->context.mode == PAGING_OFF) {
+    result->physical = on_bus(mmu, (uint32_t)linear);
+    result->page_size = PAGE_SIZE;
+  } else if (!linear_is_canonical(mmu, linear)) {
+    result->end = VMXSIM_WALK_NOT_CANONICAL;
+    return;
+  } else {
+    explain_walk(mmu, linear, access, result);
+  }
+  if (result->end != VMXSIM_WALK_MAPPED) {
+    result->error_code = error_code(mmu, result->end, access);
+  } else if (!physical_is_mapped(mmu->memory, result->physical, 1, false)) {
+    result->end = VMXSIM_WALK_UNMAPPED;
+  }
+}
+
+bool mem_translate_quietly(const struct vcpu *v, uint64_t linear, uint64_t *physical) {
+  struct vmxsim_walk walk;
+  mem_walk(v, linear, MEM_READ | MEM_SYSTEM, &walk);
+  *physical = walk.physical;
+  return walk.page_size != 0;
 }
 
 /* --- PAE paging's four registers ---------------------------------------------------------------------------------- */

@@ -15,14 +15,13 @@ enum { PAGE_SHIFT = 12, PAGE_SIZE = 1 << PAGE_SHIFT, CODE_CHUNK = PAGE_SIZE / 64
 
 /* One call of physical_map(); regions are the parts of it that later ones have not covered. */
 struct physical_block {
-  enum physical_kind kind;
   uint64_t address, pages;
   uint8_t *host; /* RAM, ROM */
   mmio_read *read;
   mmio_write *write;
   void *context;
   uint64_t *code;    /* RAM, ROM: a word a page, a bit for every 64 bytes that hold decoded code */
-  uint64_t *dirty;   /* RAM: a bit a page */
+  uint64_t *dirty;   /* RAM, ROM: a bit a page */
   uint64_t *changed; /* the same, since the last snapshot */
   size_t regions;
 };
@@ -30,6 +29,7 @@ struct physical_block {
 struct physical_region {
   uint64_t first, last; /* addresses */
   struct physical_block *block;
+  enum physical_kind kind; /* physical_protect() makes RAM of ROM and ROM of RAM */
 };
 
 enum physical_change {
@@ -50,6 +50,11 @@ struct physical_memory {
   struct physical_listener *listeners;
   physical_code_written *code_written;
   void *code_context;
+  physical_unmapped *unmapped; /* NULL: reads as ones, ignores writes */
+  void *unmapped_context;
+  physical_device_accessed *device_accessed; /* NULL: nobody wants to know */
+  void *device_context;
+  const struct vmxsim_allocator *allocator;
 };
 
 void physical_listen(struct physical_memory *memory, struct physical_listener *listener);

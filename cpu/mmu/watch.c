@@ -1,37 +1,53 @@
 /* Data that is watched: breakpoints of DR0 to DR3, and the embedder's hooks. Pages with either never get into the fast
  * cache, so that only accesses to them come here.
  */
-#include <stdlib.h>
-
 #include "cpu/mmu/mmu.h"
+
+#include "cpu/allocate.h"
 #include "cpu/mmu/registers.h"
 
 static bool overlap(uint64_t first, uint64_t last, uint64_t other_first, uint64_t other_last) {
   return first <= other_last && other_first <= last;
 }
 
-bool watch_covers_page(const struct mmu *mmu, uint64_t linear) {
+bool watch_covers_page(const struct mmu *mmu, uint64_t linear, uint64_t physical) {
   const uint64_t first = linear & PAGE_MASK, last = linear | ~PAGE_MASK;
   for (unsigned i = 0; i < 4; i++)
     if (overlap(first, last, mmu->breakpoint[i].first, mmu->breakpoint[i].last)) return true;
-  for (size_t i = 0; i < mmu->watches; i++)
-    if (overlap(first, last, mmu->watch[i].first, mmu->watch[i].last)) return true;
+  for (size_t i = 0; i < mmu->watches; i++) {
+    const struct mem_watch *const w = &mmu->watch[i];
+    const uint64_t page = w->is_physical ? physical & PAGE_MASK : first;
+    if (overlap(page, page | ~PAGE_MASK, w->first, w->last)) return true;
+  }
   return false;
 }
 
-void watch_note(struct mmu *mmu, uint64_t linear, size_t size, bool write) {
+/* An access in up to two pieces, each in one page. */
+static bool touches(const struct mem_watch *w, const struct mem_touch *touch) {
+  if (!w->is_physical) return overlap(touch->linear, touch->linear + (touch->size - 1), w->first, w->last);
+  return overlap(touch->physical[0], touch->physical[0] + (touch->first - 1), w->first, w->last) ||
+         (touch->first < touch->size &&
+          overlap(touch->physical[1], touch->physical[1] + (touch->size - touch->first - 1), w->first, w->last));
+}
+
+/* A hook may add and remove hooks. */
+static void call_hooks(struct mmu *mmu, const struct mem_touch *touch) {
+  for (size_t i = 0; i < mmu->watches; i++) {
+    const struct mem_watch w = mmu->watch[i];
+    if (touches(&w, touch)) w.hook(w.context, mmu->vcpu, touch);
+  }
+}
+
+void watch_note(struct mmu *mmu, const struct mem_touch *touch) {
   struct vcpu *v = mmu->vcpu;
-  const uint64_t last = linear + (size - 1);
+  const uint64_t linear = touch->linear, last = linear + (touch->size - 1);
   for (unsigned i = 0; i < 4; i++) {
     const struct breakpoint *b = &mmu->breakpoint[i];
-    if (!overlap(linear, last, b->first, b->last) || (!write && !b->on_read)) continue;
+    if (!overlap(linear, last, b->first, b->last) || (!touch->write && !b->on_read)) continue;
     v->trap_dr6 |= BIT(i);
     v->attention |= ATTENTION_BOUNDARY;
   }
-  for (size_t i = 0; i < mmu->watches; i++) {
-    const struct mem_watch *w = &mmu->watch[i];
-    if (overlap(linear, last, w->first, w->last)) w->hook(w->context, v, linear, size, write);
-  }
+  call_hooks(mmu, touch);
 }
 
 void watch_refresh(struct mmu *mmu) {
@@ -56,21 +72,20 @@ void mem_breakpoints_changed(struct vcpu *v) {
   watch_refresh(v->mmu);
 }
 
-bool mem_watch_range(struct vcpu *v, uint64_t first, uint64_t last, mem_hook *hook, void *context) {
+bool mem_watch_range(struct vcpu *v, uint64_t first, uint64_t last, bool is_physical, mem_hook *hook, void *context) {
   struct mmu *mmu = v->mmu;
-  struct mem_watch *watch = realloc(mmu->watch, (mmu->watches + 1) * sizeof *watch);
+  struct mem_watch *watch = memory_resize(v->allocator, mmu->watch, (mmu->watches + 1) * sizeof *watch);
   if (!watch) return false;
   mmu->watch = watch;
-  watch[mmu->watches++] = (struct mem_watch){first, last, hook, context};
+  watch[mmu->watches++] = (struct mem_watch){first, last, is_physical, hook, context};
   watch_refresh(mmu);
   return true;
 }
 
-void mem_unwatch_range(struct vcpu *v, uint64_t first, uint64_t last, mem_hook *hook, void *context) {
+void mem_unwatch(struct vcpu *v, mem_hook *hook, const void *context) {
   struct mmu *mmu = v->mmu;
   for (size_t i = 0; i < mmu->watches; i++) {
-    const struct mem_watch *w = &mmu->watch[i];
-    if (w->first != first || w->last != last || w->hook != hook || w->context != context) continue;
+    if (mmu->watch[i].hook != hook || mmu->watch[i].context != context) continue;
     mmu->watch[i] = mmu->watch[--mmu->watches];
     break;
   }

@@ -5,19 +5,13 @@
 #ifndef VMXSIM_INPUT_H
 #define VMXSIM_INPUT_H
 
+#include "vmxsim/allocator.h"
 #include "vmxsim/checks.h"
 #include "vmxsim/templates.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Memory for documents. reallocate(context, NULL, n) allocates, (context, p, 0) frees and returns NULL; NULL for n > 0
- * means no memory. A NULL allocator stands for realloc() and free(). */
-struct vmxsim_allocator {
-  void *(*reallocate)(void *context, void *pointer, size_t size);
-  void *context;
-};
 
 /* What was wrong, and where. */
 struct vmxsim_diagnostic {

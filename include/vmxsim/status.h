@@ -20,6 +20,7 @@ typedef enum vmxsim_status {
   VMXSIM_ERROR_FILE,              /* a file that cannot be opened or read */
   VMXSIM_ERROR_GUEST_MEMORY,      /* guest-physical memory that the reader could not give */
   VMXSIM_ERROR_REVISION,          /* a VMCS region with another revision identifier or layout */
+  VMXSIM_ERROR_BUSY,              /* not while the machine runs, or an instruction executes */
   VMXSIM_STATUS_COUNT
 } vmxsim_status;
 

@@ -75,6 +75,7 @@ static bool build_ops(struct build *build, uint64_t rip, uint64_t physical) {
   const size_t got = page_bytes(v, rip, physical, bytes, BLOCK_OPS_MAX * IR_LENGTH_MAX);
   while (build->count < BLOCK_OPS_MAX) {
     struct ir_op op;
+    if (build->count && hooks_may_be_at(v->machine, physical + build->bytes)) break;
     const enum decode_result result =
         decode_instruction(&v->decoder, v->mode, bytes + build->bytes, got - build->bytes, &op);
     if (result == DECODE_OK) {
@@ -108,7 +109,7 @@ static void watch(struct physical_memory *memory, const struct block *block) {
 }
 
 /* The op that has run last when a block was run whole, if nothing but where it goes on depends on that op: the end
- * marker or a near branch. NULL for other blocks. */
+ * marker or a near branch. NULL for other blocks, and for those that somebody wants to be asked about. */
 static const struct ir_op *last_of(const struct block *block) {
   const struct ir_op *op = &block->ops[block->op_count - 1];
   if (!ir_ends_block(op)) return op + 1;
@@ -142,7 +143,8 @@ static struct block *build_block(struct vmxsim_vcpu *vcpu, uint64_t physical) {
   block->op_count = (uint16_t)build.count;
   block->bytes = (uint16_t)build.bytes;
   block->cycles = build.cycles;
-  block->last = last_of(block);
+  block->is_hooked = hooks_may_be_at(v->machine, physical);
+  block->last = block->is_hooked ? NULL : last_of(block);
   watch(v->machine->memory, block);
   return block;
 }

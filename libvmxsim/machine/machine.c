@@ -1,7 +1,7 @@
-/* Making a machine, its memory map, its ports, and what the processors ask of it. */
-#include <stdlib.h>
+/* Making a machine, its random numbers, its timers. */
 #include <string.h>
 
+#include "cpu/allocate.h"
 #include "cpu/apic/apic.h"
 #include "cpu/events/events.h"
 #include "cpu/exec/cpuid.h"
@@ -10,8 +10,6 @@
 #include "cpu/mmu/mmu.h"
 #include "libvmxsim/machine/machine_internal.h"
 
-enum { PAGE = 4096 };
-
 static void *default_reallocate(void *context, void *pointer, size_t size) {
   (void)context;
   if (size) return realloc(pointer, size);
@@ -19,18 +17,9 @@ static void *default_reallocate(void *context, void *pointer, size_t size) {
   return NULL;
 }
 
-static void *allocate(const struct vmxsim_allocator *allocator, size_t size) {
-  void *pointer = allocator->reallocate(allocator->context, NULL, size);
-  if (pointer) memset(pointer, 0, size);
-  return pointer;
-}
-
-static void release(const struct vmxsim_allocator *allocator, void *pointer) {
-  if (pointer) allocator->reallocate(allocator->context, pointer, 0);
-}
-
-static void fail(struct machine *machine, const char *text) {
+vmxsim_status machine_fail(struct machine *machine, vmxsim_status status, const char *text) {
   strncpy(machine->error, text, sizeof machine->error - 1);
+  return status;
 }
 
 /* A write to decoded code: no vCPU may go on with what it had decoded. Or to a line that one of them monitors. */
@@ -44,28 +33,33 @@ static void code_written(void *context, uint64_t address, size_t size) {
 }
 
 static void destroy_vcpu(const struct vmxsim_allocator *allocator, struct vmxsim_vcpu *vcpu) {
-  if (!vcpu) return;
   if (vcpu->cpu.apic) apic_destroy(vcpu->cpu.apic);
   if (vcpu->cpu.mmu) mmu_destroy(vcpu->cpu.mmu);
-  if (vcpu->cpu.cpuid) cpuid_table_destroy(vcpu->cpu.cpuid);
+  if (vcpu->cpu.cpuid) cpuid_table_destroy(allocator, vcpu->cpu.cpuid);
   if (vcpu->blocks) block_cache_destroy(vcpu->blocks);
-  release(allocator, vcpu);
+  memory_release(allocator, vcpu);
+}
+
+static struct block_cache *create_blocks(const struct machine *machine) {
+  return block_cache_create_with(machine->allocator.reallocate, machine->allocator.context);
 }
 
 static struct vmxsim_vcpu *create_vcpu(struct machine *machine, unsigned index) {
-  struct vmxsim_vcpu *vcpu = allocate(&machine->allocator, sizeof *vcpu);
+  const struct vmxsim_allocator *const allocator = machine_allocator(machine);
+  struct vmxsim_vcpu *vcpu = memory_allocate(allocator, sizeof *vcpu);
   if (!vcpu) return NULL;
   struct vcpu *v = &vcpu->cpu;
+  v->allocator = allocator;
   v->index = index;
   v->machine = machine;
   v->signalled = machine_signalled;
   v->capabilities = &machine->processor;
-  vcpu->blocks = block_cache_create();
+  vcpu->blocks = create_blocks(machine);
   v->mmu = mmu_create(v, machine->memory);
   v->apic = apic_create(v, index);
-  v->cpuid = cpuid_table_create(v->capabilities);
+  v->cpuid = cpuid_table_create(allocator, v->capabilities, &machine->instructions);
   if (!vcpu->blocks || !v->mmu || !v->apic || !v->cpuid) {
-    destroy_vcpu(&machine->allocator, vcpu);
+    destroy_vcpu(allocator, vcpu);
     return NULL;
   }
   decoder_init(&v->decoder, cpuid_decode_features(v->cpuid));
@@ -73,28 +67,42 @@ static struct vmxsim_vcpu *create_vcpu(struct machine *machine, unsigned index) 
   return vcpu;
 }
 
-vmxsim_status vmxsim_machine_create(const struct vmxsim_machine_options *options, vmxsim_machine **result) {
+static void take_options(struct machine *machine, const struct vmxsim_machine_options *options) {
   static const struct vmxsim_allocator standard = {default_reallocate, NULL};
-  const struct vmxsim_allocator *allocator = options && options->allocator ? options->allocator : &standard;
-  *result = NULL;
-  if (options && (options->size != sizeof *options || options->vcpus > VCPUS_MAX)) return VMXSIM_ERROR_ARGUMENT;
-  vmxsim_machine *handle = allocate(allocator, sizeof *handle);
-  if (!handle) return VMXSIM_ERROR_MEMORY;
-  struct machine *machine = &handle->machine;
-  machine->allocator = *allocator;
-  machine->processor =
-      options && options->processor ? *options->processor : vmxsim_profile_find("max", 3)->capabilities;
-  machine->timing = options ? (enum timing_model)options->timing : TIMING_FIXED;
-  machine->tsc_hz = options && options->tsc_hz ? options->tsc_hz : UINT64_C(2000000000);
-  machine->random = options ? options->seed : 0;
-  machine->memory = physical_create(machine);
-  const unsigned wanted = options && options->vcpus ? options->vcpus : 1;
-  while (machine->memory && machine->vcpus < wanted) {
+  machine->has_allocator = options->allocator != NULL;
+  machine->allocator = options->allocator ? *options->allocator : standard;
+  machine->processor = options->processor ? *options->processor : vmxsim_profile_find("max", 3)->capabilities;
+  machine->timing = (enum timing_model)options->timing;
+  machine->tsc_hz = options->tsc_hz ? options->tsc_hz : UINT64_C(2000000000);
+  machine->random = options->seed;
+  machine->why.reason = VMXSIM_STOP_REQUEST;
+}
+
+static bool create_parts(struct machine *machine, unsigned vcpus) {
+  machine->memory = physical_create(machine_allocator(machine));
+  while (machine->memory && machine->vcpus < vcpus) {
     machine->vcpu[machine->vcpus] = create_vcpu(machine, machine->vcpus);
-    if (!machine->vcpu[machine->vcpus]) break;
+    if (!machine->vcpu[machine->vcpus]) return false;
     machine->vcpus++;
   }
-  if (machine->vcpus < wanted) {
+  return machine->memory != NULL;
+}
+
+vmxsim_status vmxsim_machine_create(const struct vmxsim_machine_options *options, vmxsim_machine **result) {
+  static const struct vmxsim_machine_options standard = {.size = sizeof standard};
+  *result = NULL;
+  if (!options) options = &standard;
+  if (options->size != sizeof *options || options->vcpus > VCPUS_MAX) return VMXSIM_ERROR_ARGUMENT;
+  if ((unsigned)options->timing > VMXSIM_TIMING_MEMORY) return VMXSIM_ERROR_ARGUMENT;
+  vmxsim_machine *const handle = memory_allocate(options->allocator, sizeof *handle);
+  if (!handle) return VMXSIM_ERROR_MEMORY;
+  struct machine *const machine = &handle->machine;
+  take_options(machine, options);
+  if (options->instruction_sets && !instruction_changes_read(options->instruction_sets, &machine->instructions)) {
+    vmxsim_machine_destroy(handle);
+    return VMXSIM_ERROR_UNKNOWN_NAME;
+  }
+  if (!create_parts(machine, options->vcpus ? options->vcpus : 1)) {
     vmxsim_machine_destroy(handle);
     return VMXSIM_ERROR_MEMORY;
   }
@@ -105,105 +113,21 @@ vmxsim_status vmxsim_machine_create(const struct vmxsim_machine_options *options
 
 void vmxsim_machine_destroy(vmxsim_machine *handle) {
   if (!handle) return;
-  struct machine *machine = &handle->machine;
-  const struct vmxsim_allocator allocator = machine->allocator;
-  for (unsigned i = 0; i < machine->vcpus; i++) destroy_vcpu(&allocator, machine->vcpu[i]);
-  for (size_t i = 0; i < machine->owned_rams; i++) release(&allocator, machine->owned_ram[i]);
-  if (machine->memory) physical_destroy(machine->memory);
-  release(&allocator, handle);
+  struct machine *const machine = &handle->machine;
+  const struct vmxsim_allocator copy = machine->allocator;
+  const struct vmxsim_allocator *const allocator = machine->has_allocator ? &copy : NULL;
+  for (unsigned i = 0; i < machine->vcpus; i++) destroy_vcpu(machine_allocator(machine), machine->vcpu[i]);
+  for (size_t i = 0; i < machine->owned_rams; i++) memory_release(allocator, machine->owned_ram[i]);
+  physical_destroy(machine->memory);
+  memory_release(allocator, handle);
+}
+
+const char *vmxsim_instruction_set_name(unsigned number) {
+  return instruction_set_name(number);
 }
 
 const char *vmxsim_machine_error(const vmxsim_machine *handle) {
   return handle->machine.error;
-}
-
-static bool is_page_range(uint64_t address, uint64_t size) {
-  return size && !((address | size) & (PAGE - 1)) && address + size - 1 >= address;
-}
-
-vmxsim_status vmxsim_machine_map(vmxsim_machine *handle, uint64_t address, uint64_t size, enum vmxsim_memory_kind kind,
-                                 void *host) {
-  struct machine *machine = &handle->machine;
-  if (!is_page_range(address, size)) {
-    fail(machine, "addresses and sizes of mappings are multiples of 4096");
-    return VMXSIM_ERROR_ARGUMENT;
-  }
-  if (!host) {
-    if (machine->owned_rams == OWNED_RAM_MAX) return VMXSIM_ERROR_LIMIT;
-    host = allocate(&machine->allocator, (size_t)size);
-    if (!host) return VMXSIM_ERROR_MEMORY;
-    machine->owned_ram[machine->owned_rams++] = host;
-  }
-  const enum physical_kind physical = kind == VMXSIM_ROM ? PHYSICAL_ROM : PHYSICAL_RAM;
-  return physical_map(machine->memory, address, size, physical, host) ? VMXSIM_OK : VMXSIM_ERROR_MEMORY;
-}
-
-vmxsim_status vmxsim_machine_map_mmio(vmxsim_machine *handle, uint64_t address, uint64_t size, vmxsim_mmio_read *read,
-                                      vmxsim_mmio_write *write, void *context) {
-  if (!is_page_range(address, size)) return VMXSIM_ERROR_ARGUMENT;
-  return physical_map_mmio(handle->machine.memory, address, size, read, write, context) ? VMXSIM_OK
-                                                                                        : VMXSIM_ERROR_MEMORY;
-}
-
-vmxsim_status vmxsim_machine_unmap(vmxsim_machine *handle, uint64_t address, uint64_t size) {
-  if (!is_page_range(address, size)) return VMXSIM_ERROR_ARGUMENT;
-  return physical_unmap(handle->machine.memory, address, size) ? VMXSIM_OK : VMXSIM_ERROR_MEMORY;
-}
-
-vmxsim_status vmxsim_machine_read(vmxsim_machine *handle, uint64_t address, void *bytes, size_t size) {
-  physical_read(handle->machine.memory, address, bytes, size);
-  return VMXSIM_OK;
-}
-
-vmxsim_status vmxsim_machine_write(vmxsim_machine *handle, uint64_t address, const void *bytes, size_t size) {
-  physical_write(handle->machine.memory, address, bytes, size);
-  return VMXSIM_OK;
-}
-
-vmxsim_status vmxsim_machine_dirty_log(vmxsim_machine *handle, uint64_t address, uint64_t size, uint64_t *bits,
-                                       bool clear) {
-  if (!is_page_range(address, size)) return VMXSIM_ERROR_ARGUMENT;
-  physical_dirty_log(handle->machine.memory, address, size, bits, clear);
-  return VMXSIM_OK;
-}
-
-vmxsim_status vmxsim_machine_map_ports(vmxsim_machine *handle, uint16_t first, uint16_t last, vmxsim_port_read *read,
-                                       vmxsim_port_write *write, void *context) {
-  struct machine *machine = &handle->machine;
-  if (first > last) return VMXSIM_ERROR_ARGUMENT;
-  if (machine->port_ranges == PORT_RANGES_MAX) return VMXSIM_ERROR_LIMIT;
-  machine->ports[machine->port_ranges++] = (struct port_range){first, last, read, write, context};
-  return VMXSIM_OK;
-}
-
-static const struct port_range *find_port(const struct machine *machine, uint16_t port) {
-  for (size_t i = machine->port_ranges; i--;) {
-    if (port >= machine->ports[i].first && port <= machine->ports[i].last) return &machine->ports[i];
-  }
-  return NULL;
-}
-
-/* The processor waits for its bus. */
-static void wait_for_bus(struct vcpu *v, unsigned size) {
-  const struct machine *machine = v->machine;
-  if (!machine->port_byte_cycles || machine->timing == TIMING_FIXED) return;
-  vcpu_charge(v, (uint64_t)size * machine->port_byte_cycles);
-}
-
-/* Ports that nothing answers read as ones. */
-bool io_read(struct vcpu *v, uint16_t port, unsigned size, uint32_t *value) {
-  const struct port_range *range = find_port(v->machine, port);
-  wait_for_bus(v, size);
-  *value = range && range->read ? range->read(range->context, port, size) : UINT32_MAX;
-  if (size < 4) *value &= (1u << (8 * size)) - 1;
-  return true;
-}
-
-bool io_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value) {
-  const struct port_range *range = find_port(v->machine, port);
-  wait_for_bus(v, size);
-  if (range && range->write) range->write(range->context, port, size, value);
-  return true;
 }
 
 /* splitmix64 from the seed: the same numbers every time. */
@@ -212,19 +136,6 @@ uint64_t machine_random(struct machine *machine) {
   z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
   z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
   return z ^ (z >> 31);
-}
-
-vmxsim_status vmxsim_machine_set_breakpoint(vmxsim_machine *handle, uint64_t linear, bool set) {
-  struct machine *machine = &handle->machine;
-  size_t kept = 0;
-  for (size_t i = 0; i < machine->breakpoints; i++) {
-    if (machine->breakpoint[i] != linear) machine->breakpoint[kept++] = machine->breakpoint[i];
-  }
-  machine->breakpoints = kept;
-  if (!set) return VMXSIM_OK;
-  if (kept == BREAKPOINTS_MAX) return VMXSIM_ERROR_LIMIT;
-  machine->breakpoint[machine->breakpoints++] = linear;
-  return VMXSIM_OK;
 }
 
 vmxsim_status vmxsim_machine_set_timer(vmxsim_machine *handle, uint64_t cycle, vmxsim_timer *expired, void *context) {
@@ -239,11 +150,4 @@ vmxsim_status vmxsim_machine_set_timer(vmxsim_machine *handle, uint64_t cycle, v
   if (machine->timer_count == TIMERS_MAX) return VMXSIM_ERROR_LIMIT;
   machine->timers[machine->timer_count++] = (struct timer){cycle, expired, context, NULL};
   return VMXSIM_OK;
-}
-
-void vmxsim_machine_set_acknowledge(vmxsim_machine *handle, vmxsim_interrupt_acknowledge *acknowledge, void *context) {
-  for (unsigned i = 0; i < handle->machine.vcpus; i++) {
-    handle->machine.vcpu[i]->cpu.interrupt_acknowledge = acknowledge;
-    handle->machine.vcpu[i]->cpu.interrupt_acknowledge_context = context;
-  }
 }

@@ -4,14 +4,23 @@
 
 #include <stdatomic.h>
 
+#include "cpu/exec/cpuid.h"
 #include "cpu/mmu/memory.h"
+#include "cpu/observe.h"
 #include "cpu/state_table.h"
 #include "cpu/timing/timing.h"
 #include "cpu/vcpu.h"
 #include "decode/blocks.h"
 #include "vmxsim/snapshot.h"
 
-enum { VCPUS_MAX = 64, PORT_RANGES_MAX = 64, TIMERS_MAX = 32, BREAKPOINTS_MAX = 64, OWNED_RAM_MAX = 64 };
+enum {
+  VCPUS_MAX = 64,
+  PORT_RANGES_MAX = 64,
+  TIMERS_MAX = 32,
+  BREAKPOINTS_MAX = 64,
+  OWNED_RAM_MAX = 64,
+  HOOKS_MAX = 64
+};
 
 struct port_range {
   uint16_t first, last;
@@ -42,6 +51,21 @@ enum { DEVICE_STATES_MAX = 32, EMBEDDER_PARTS_MAX = 32 };
  * vcpu.code_changes stays the same: both are its key. */
 enum { KNOWN_BLOCKS = 4096 };
 
+struct hook {
+  struct machine *machine;
+  struct vmxsim_hook_range range;
+  vmxsim_hook *hook; /* NULL: the place is free */
+  void *context;
+  vmxsim_hook_id id;
+};
+
+/* Why the run is to end; meaningless while `stop` is false. */
+struct stop {
+  enum vmxsim_stop_reason reason;
+  uint64_t address;
+  vmxsim_hook_id hook;
+};
+
 /* The embedder's handle on a vCPU: the vCPU and what running it needs. */
 struct vmxsim_vcpu {
   struct vcpu cpu;
@@ -50,6 +74,10 @@ struct vmxsim_vcpu {
   /* The ops of a single step: the one and the end marker. */
   struct ir_op single[2];
   uint64_t instructions;
+  /* Hooks and breakpoints at this linear address have been served, and no instruction has been executed since
+   * `instructions` was that. */
+  uint64_t passed, passed_instructions;
+  bool has_passed;
 };
 
 /* Whose turn it is: the vCPU `machine.running`, until its clock gets to `until`. A run that is cut short leaves it
@@ -67,7 +95,9 @@ struct trace_hash {
 
 struct machine {
   struct vmxsim_allocator allocator;
+  bool has_allocator; /* else `allocator` is the C library's, which cpu/allocate.h knows as NULL */
   struct vmxsim_capabilities processor;
+  struct instruction_changes instructions;
   struct physical_memory *memory;
   struct vmxsim_vcpu *vcpu[VCPUS_MAX];
   unsigned vcpus;
@@ -84,6 +114,23 @@ struct machine {
   size_t timer_count;
   uint64_t breakpoint[BREAKPOINTS_MAX];
   size_t breakpoints;
+  struct hook hooks[HOOKS_MAX];
+  unsigned code_hooks; /* how many are on execution */
+  vmxsim_hook_id last_hook;
+  struct vcpu_listener listener;
+  vmxsim_on_event *on_event;
+  void *event_context;
+  vmxsim_cpuid *on_cpuid;
+  void *cpuid_context;
+  vmxsim_msr *on_msr;
+  void *msr_context;
+  enum vmxsim_msr_scope msr_scope;
+  enum vmxsim_unmapped unmapped;
+  vmxsim_mmio_read *unmapped_read;
+  vmxsim_mmio_write *unmapped_write;
+  void *unmapped_context;
+  bool is_running, is_stepping, is_telling;
+  bool out_of_memory; /* in this run */
   void *owned_ram[OWNED_RAM_MAX];
   size_t owned_rams;
   struct device_state device_state[DEVICE_STATES_MAX];
@@ -93,6 +140,7 @@ struct machine {
   uint64_t snapshots, base_snapshot; /* made so far; the one that changes of RAM are counted from, 0: none */
   struct trace_hash hash;
   atomic_bool stop;
+  struct stop why; /* of a stop that is not vmxsim_machine_stop()'s */
   char error[200];
 };
 
@@ -151,11 +199,27 @@ static inline struct block *fetch_next(struct vmxsim_vcpu *vcpu, struct block *b
 /* The end marker of a block: sets s.rip to what follows and returns. */
 void fetch_end_of_block(struct vcpu *vcpu, const struct ir_op *op);
 
+static inline const struct vmxsim_allocator *machine_allocator(const struct machine *machine) {
+  return machine->has_allocator ? &machine->allocator : NULL;
+}
+
+/* machine.c: has the error's text, and returns `status`. */
+vmxsim_status machine_fail(struct machine *machine, vmxsim_status status, const char *text);
+
+/* hooks.c: execution hooks and breakpoints. Decoding asks whether a block has to begin at an instruction: whether, by
+ * the page offset that linear and physical addresses share, something may be on it. */
+bool hooks_may_be_at(const struct machine *machine, uint64_t physical);
+/* Before a block at which hooks may be: calls them, and returns whether its first instruction may be executed now. If
+ * not, the run is to end, or to look again at what there is. */
+bool hooks_pass(struct vmxsim_vcpu *vcpu, uint64_t physical);
+
 /* snapshot/parts.c; false: too many */
 bool machine_add_device_state(struct machine *machine, const struct device_state *state);
 
 /* run.c */
 void machine_signalled(struct vcpu *vcpu); /* vcpu.signalled */
+/* Has the run end at the next boundary. The first reason counts. */
+void machine_stop_for(struct machine *machine, const struct stop *why);
 uint64_t machine_next_timer(const struct machine *machine);
 void machine_expire_timers(struct machine *machine, uint64_t now);
 

@@ -6,6 +6,7 @@
 #include "cpu/exec/cet.h"
 #include "cpu/exec/exec.h"
 #include "cpu/exec/flags.h"
+#include "libvmxsim/machine/float_environment.h"
 #include "libvmxsim/machine/trace_hash.h"
 
 /* The vCPU with the smallest clock runs until it is this far ahead of the next. */
@@ -46,12 +47,12 @@ static void expire(struct vmxsim_vcpu *vcpu) {
   machine_expire_timers(v->machine, v->cycles);
 }
 
-/* Whether each instruction has to be looked at: single-stepping, shadows, debug registers, breakpoints. */
+/* Whether each instruction has to be looked at: single-stepping, shadows, debug registers, a listener. */
 static bool is_careful(const struct vmxsim_vcpu *vcpu) {
   const struct vcpu *v = &vcpu->cpu;
   enum { DR7_ENABLES = 0xff };
   return (v->s.rflags & FLAG_TF) || v->s.blocking_by_sti || v->s.blocking_by_mov_ss || (v->s.dr7 & DR7_ENABLES) ||
-         v->machine->breakpoints;
+         observes(v, VMXSIM_EVENT_instruction);
 }
 
 /* --- executing ops ------------------------------------------------------------------------------------------------ */
@@ -72,12 +73,14 @@ static void account(struct vmxsim_vcpu *vcpu, const struct ir_op *first) {
 
 /* What follows from the op that returned: its exception, or what traps behind it. */
 static void complete(struct vcpu *v) {
+  v->is_accounted = true;
   if (v->exception.pending) {
     v->s.rip = v->block_rip + v->current->offset;
     events_deliver_exception(v);
   } else {
     events_instruction_done(v);
   }
+  v->is_accounted = false;
   v->current = NULL;
 }
 
@@ -103,14 +106,6 @@ static void run_single(struct vmxsim_vcpu *vcpu, const struct block *block) {
   vcpu->single[1].offset = block->ops[0].length;
   vcpu->single[1].cycle = block->ops[0].cycles;
   run_ops(vcpu, vcpu->single, block->ops[0].cycles);
-}
-
-static bool at_breakpoint(const struct vmxsim_vcpu *vcpu) {
-  const struct machine *machine = vcpu->cpu.machine;
-  for (size_t i = 0; i < machine->breakpoints; i++) {
-    if (machine->breakpoint[i] == vcpu->cpu.s.segment[VMXSIM_CS].base + vcpu->cpu.s.rip) return true;
-  }
-  return false;
 }
 
 /* Whether nothing but the ops themselves matters until one of them sets attention. */
@@ -149,8 +144,52 @@ static bool take_event(struct vmxsim_vcpu *vcpu) {
   return true;
 }
 
-/* One step of a vCPU that is active: an event, some blocks, or one instruction. */
-static void step_active(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single) {
+/* Decoding had no memory: nothing has been executed, and the run can be taken up again. */
+static void fail_run(struct machine *machine) {
+  machine->out_of_memory = true;
+  machine_stop_for(machine, &(struct stop){.reason = VMXSIM_STOP_REQUEST});
+}
+
+/* What the run is to return. */
+static vmxsim_status take_failure(struct machine *machine) {
+  const bool failed = machine->out_of_memory;
+  machine->out_of_memory = false;
+  return failed ? VMXSIM_ERROR_MEMORY : VMXSIM_OK;
+}
+
+static void tell_of_instruction(struct vcpu *v, const struct block *block) {
+  const struct ir_op *const op = &block->ops[0];
+  if (v->in_repetition || !observes(v, VMXSIM_EVENT_instruction)) return;
+  struct vmxsim_event event = observe_begin(v, VMXSIM_EVENT_instruction);
+  const uint64_t left = 4096 - (block->physical & 4095);
+  const size_t first = op->length < left ? op->length : (size_t)left;
+  event.u.instruction.bits = v->mode & DECODE_CODE_64 ? 64 : v->mode & DECODE_CODE_32 ? 32 : 16;
+  event.u.instruction.length = op->length;
+  physical_read(v->machine->memory, block->physical, event.u.instruction.bytes, first);
+  physical_read(v->machine->memory, block->second_page, event.u.instruction.bytes + first, op->length - first);
+  observe_tell(v, &event);
+}
+
+/* A block that nobody wants to be asked about, or nobody any more; NULL: a fault was delivered, or the run is to end.
+ * Hooks may change everything, so that all is looked at again after them: then *again is set. */
+static struct block *next_block(struct vmxsim_vcpu *vcpu, bool *again) {
+  struct vcpu *v = &vcpu->cpu;
+  struct block *block = fetch_block(vcpu);
+  if (block && (!block->is_hooked || hooks_pass(vcpu, block->physical))) return block;
+  if (block) {
+    *again = !is_stopped(v->machine) && v->s.activity == VMXSIM_ACTIVE;
+  } else if (v->exception.pending) {
+    events_deliver_exception(v);
+    v->cycles++;
+    if (v->machine->hash.on) trace_event(vcpu);
+  } else {
+    fail_run(v->machine);
+  }
+  return NULL;
+}
+
+/* An event, some blocks, or one instruction; or hooks were called, and all that is to be looked at *again. */
+static void try_step(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single, bool *again) {
   struct vcpu *v = &vcpu->cpu;
   if (take_event(vcpu)) return;
   if ((v->s.dr7 & 0xff) && events_code_breakpoint(v)) {
@@ -158,22 +197,27 @@ static void step_active(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single) {
     if (v->machine->hash.on) trace_event(vcpu);
     return;
   }
-  v->attention = 0;
+  if (v->attention) v->attention &= ATTENTION_STOP;
   v->next_event = limit;
   v->block_end = v->cycles;
   if (!single && run_blocks(vcpu, limit)) return;
-  const struct block *block = fetch_block(vcpu);
-  if (!block) {
-    if (v->exception.pending) events_deliver_exception(v);
-    v->cycles++;
-    if (v->machine->hash.on) trace_event(vcpu);
-    return;
-  }
+  const struct block *block = next_block(vcpu, again);
+  if (!block) return;
+  tell_of_instruction(v, block);
   if (single || is_careful(vcpu) || v->cycles + block->cycles > limit) {
     run_single(vcpu, block);
   } else {
     run_ops(vcpu, block->ops, block->cycles);
   }
+}
+
+/* One step of a vCPU that is active. */
+static void step_active(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single) {
+  bool again;
+  do {
+    again = false;
+    try_step(vcpu, limit, single, &again);
+  } while (again);
 }
 
 /* --- who runs, and how far ------------------------------------------------------------------------------------------
@@ -303,69 +347,63 @@ static uint64_t instructions_of(const struct machine *machine) {
   return sum;
 }
 
-static void fill_result(const struct machine *machine, enum vmxsim_stop_reason reason, uint64_t instructions_before,
-                        struct vmxsim_run_result *result) {
-  const struct vcpu *v = machine_running(machine);
-  *result = (struct vmxsim_run_result){reason, machine->running, v->s.rip, v->cycles,
-                                       instructions_of(machine) - instructions_before};
+/* A request is over when the run has ended. */
+static struct stop take_request(struct machine *machine) {
+  const struct stop why = machine->why;
+  machine->why = (struct stop){.reason = VMXSIM_STOP_REQUEST};
+  for (unsigned i = 0; i < machine->vcpus; i++)
+    atomic_fetch_and(&machine->vcpu[i]->cpu.attention, ~(unsigned)ATTENTION_STOP);
+  atomic_store(&machine->stop, false);
+  return why;
 }
 
 /* Up to the end of a turn, or whatever stops the run before: true, with the reason. */
-static bool run_turn(struct machine *machine, uint64_t end, bool *first, enum vmxsim_stop_reason *reason) {
-  const struct vmxsim_vcpu *vcpu = machine->vcpu[machine->running];
+static bool run_turn(struct machine *machine, uint64_t end, struct stop *why) {
+  const struct vcpu *v = machine_running(machine);
   while (machine->turn.open) {
     if (is_stopped(machine)) {
-      *reason = VMXSIM_STOP_REQUEST;
+      *why = take_request(machine);
       return true;
     }
-    if (vcpu->cpu.cycles >= end) {
-      *reason = VMXSIM_STOP_BUDGET;
-      return true;
-    }
-    if (!*first && machine->breakpoints && vcpu->cpu.s.activity == VMXSIM_ACTIVE && at_breakpoint(vcpu)) {
-      *reason = VMXSIM_STOP_BREAKPOINT;
+    if (v->cycles >= end) {
+      *why = (struct stop){.reason = VMXSIM_STOP_BUDGET};
       return true;
     }
     step(machine, end, false);
-    *first = false;
   }
   return false;
 }
 
-static enum vmxsim_stop_reason run(struct machine *machine, uint64_t budget) {
-  enum vmxsim_stop_reason reason;
+static struct stop run(struct machine *machine, uint64_t budget) {
+  struct stop why;
   uint64_t end = UINT64_MAX;
   bool first = true;
   do {
-    if (nothing_can_wake(machine)) return come_to_rest(machine);
-    if (!machine->turn.open && !begin_turn(machine)) return come_to_rest(machine);
-    if (first && budget) end = machine_running(machine)->cycles + budget;
-  } while (!run_turn(machine, end, &first, &reason));
-  if (reason == VMXSIM_STOP_BUDGET) pass_time(machine, end);
-  return reason;
+    if (is_stopped(machine)) return take_request(machine);
+    if (nothing_can_wake(machine)) return (struct stop){.reason = come_to_rest(machine)};
+    if (!machine->turn.open && !begin_turn(machine)) return (struct stop){.reason = come_to_rest(machine)};
+    const uint64_t now = machine_running(machine)->cycles;
+    if (first && budget && budget < UINT64_MAX - now) end = now + budget;
+    first = false;
+  } while (!run_turn(machine, end, &why));
+  if (why.reason == VMXSIM_STOP_BUDGET) pass_time(machine, end);
+  return why;
 }
 
-vmxsim_status vmxsim_machine_run(vmxsim_machine *handle, uint64_t budget, struct vmxsim_run_result *result) {
-  struct machine *machine = &handle->machine;
-  const uint64_t before = instructions_of(machine);
-  atomic_store(&machine->stop, false);
-  const enum vmxsim_stop_reason reason = run(machine, budget);
-  fill_result(machine, reason, before, result);
-  return VMXSIM_OK;
+static struct stop end_of_step(struct machine *machine, bool idle) {
+  if (is_stopped(machine)) return take_request(machine);
+  return (struct stop){.reason = idle ? come_to_rest(machine) : VMXSIM_STOP_STEP};
 }
 
-vmxsim_status vmxsim_machine_step(vmxsim_machine *handle, struct vmxsim_run_result *result) {
-  struct machine *machine = &handle->machine;
-  const uint64_t before = instructions_of(machine);
+static struct stop step_machine(struct machine *machine) {
+  if (is_stopped(machine)) return take_request(machine);
   const bool idle = nothing_can_wake(machine) || (!machine->turn.open && !begin_turn(machine));
   if (!idle) step(machine, UINT64_MAX, true);
-  fill_result(machine, idle ? come_to_rest(machine) : VMXSIM_STOP_STEP, before, result);
-  return VMXSIM_OK;
+  return end_of_step(machine, idle);
 }
 
-vmxsim_status vmxsim_vcpu_step(vmxsim_vcpu *vcpu, struct vmxsim_run_result *result) {
-  struct machine *machine = vcpu->cpu.machine;
-  const uint64_t before = instructions_of(machine);
+static struct stop step_vcpu(struct machine *machine, struct vmxsim_vcpu *vcpu) {
+  if (is_stopped(machine)) return take_request(machine);
   const bool idle = vcpu->cpu.s.activity != VMXSIM_ACTIVE && due(vcpu) == UINT64_MAX;
   machine->running = vcpu->cpu.index;
   machine->turn = (struct turn){false, UINT64_MAX};
@@ -374,14 +412,94 @@ vmxsim_status vmxsim_vcpu_step(vmxsim_vcpu *vcpu, struct vmxsim_run_result *resu
     step(machine, UINT64_MAX, true);
     machine->turn.open = false;
   }
-  fill_result(machine, idle ? why_idle(machine) : VMXSIM_STOP_STEP, before, result);
-  return VMXSIM_OK;
+  return end_of_step(machine, idle);
+}
+
+/* --- the face ------------------------------------------------------------------------------------------------------
+ */
+
+/* What surrounds every run: the host's floating-point control, and what the result is made from. */
+struct session {
+  struct float_environment host;
+  uint64_t instructions_before;
+};
+
+static bool begin(struct machine *machine, bool is_step, struct session *session) {
+  if (machine->is_running) return false;
+  session->host = float_environment_enter();
+  session->instructions_before = instructions_of(machine);
+  machine->is_running = true;
+  machine->is_stepping = is_step;
+  return true;
+}
+
+static vmxsim_status finish(struct machine *machine, const struct session *session, const struct stop *why,
+                            struct vmxsim_run_result *result) {
+  const struct vcpu *v = machine_running(machine);
+  machine->is_running = machine->is_stepping = false;
+  float_environment_leave(&session->host);
+  *result = (struct vmxsim_run_result){.reason = why->reason,
+                                       .vcpu = machine->running,
+                                       .rip = v->s.rip,
+                                       .cycles = v->cycles,
+                                       .instructions = instructions_of(machine) - session->instructions_before,
+                                       .address = why->address,
+                                       .hook = why->hook};
+  return take_failure(machine);
+}
+
+vmxsim_status vmxsim_machine_run(vmxsim_machine *handle, uint64_t budget, struct vmxsim_run_result *result) {
+  struct machine *machine = &handle->machine;
+  struct session session;
+  if (!begin(machine, false, &session)) return VMXSIM_ERROR_BUSY;
+  const struct stop why = run(machine, budget);
+  return finish(machine, &session, &why, result);
+}
+
+vmxsim_status vmxsim_machine_step(vmxsim_machine *handle, struct vmxsim_run_result *result) {
+  struct machine *machine = &handle->machine;
+  struct session session;
+  if (!begin(machine, true, &session)) return VMXSIM_ERROR_BUSY;
+  const struct stop why = step_machine(machine);
+  return finish(machine, &session, &why, result);
+}
+
+vmxsim_status vmxsim_vcpu_step(vmxsim_vcpu *vcpu, struct vmxsim_run_result *result) {
+  struct machine *machine = vcpu->cpu.machine;
+  struct session session;
+  if (!begin(machine, true, &session)) return VMXSIM_ERROR_BUSY;
+  const struct stop why = step_vcpu(machine, vcpu);
+  return finish(machine, &session, &why, result);
+}
+
+static void request_stop(struct machine *machine) {
+  atomic_store(&machine->stop, true);
+  for (unsigned i = 0; i < machine->vcpus; i++) atomic_fetch_or(&machine->vcpu[i]->cpu.attention, ATTENTION_STOP);
+}
+
+void machine_stop_for(struct machine *machine, const struct stop *why) {
+  if (!is_stopped(machine)) machine->why = *why;
+  request_stop(machine);
 }
 
 void vmxsim_machine_stop(vmxsim_machine *handle) {
-  atomic_store(&handle->machine.stop, true);
+  request_stop(&handle->machine);
 }
 
 uint64_t vmxsim_machine_now(const vmxsim_machine *handle) {
   return timing_now(machine_running(&handle->machine));
+}
+
+const char *vmxsim_stop_reason_text(enum vmxsim_stop_reason reason) {
+  switch (reason) {
+  case VMXSIM_STOP_BUDGET: return "the cycles are used up";
+  case VMXSIM_STOP_REQUEST: return "asked to stop";
+  case VMXSIM_STOP_BREAKPOINT: return "at a breakpoint";
+  case VMXSIM_STOP_SHUTDOWN: return "triple fault";
+  case VMXSIM_STOP_IDLE: return "every processor waits, and nothing will wake any";
+  case VMXSIM_STOP_STEP: return "one instruction was executed";
+  case VMXSIM_STOP_HOOK: return "a hook asked to stop";
+  case VMXSIM_STOP_UNMAPPED: return "an access to memory where nothing is mapped";
+  }
+  return "unknown";
 }

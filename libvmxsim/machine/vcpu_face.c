@@ -1,43 +1,28 @@
-/* The embedder's view of a vCPU: registers, translation, interrupts. */
+/* The embedder's view of a vCPU: who it is, and what can be signalled to it. Its registers are registers.c's. */
 #include "cpu/apic/apic.h"
 #include "cpu/events/events.h"
-#include "cpu/exec/flags.h"
 #include "libvmxsim/machine/machine_internal.h"
 
 vmxsim_vcpu *vmxsim_machine_vcpu(vmxsim_machine *handle, unsigned index) {
   return index < handle->machine.vcpus ? handle->machine.vcpu[index] : NULL;
 }
 
-void vmxsim_vcpu_get_state(vmxsim_vcpu *vcpu, struct vmxsim_state *state) {
-  flags_read(&vcpu->cpu);
-  *state = vcpu->cpu.s;
-}
-
-vmxsim_status vmxsim_vcpu_set_state(vmxsim_vcpu *vcpu, const struct vmxsim_state *state) {
-  struct vcpu *v = &vcpu->cpu;
-  if ((unsigned)state->activity > VMXSIM_MWAIT) return VMXSIM_ERROR_ARGUMENT;
-  v->s = *state;
-  flags_write(v, state->rflags | 2);
-  mmu_flush_all(v, true);
-  vcpu_update_mode(v);
-  mem_breakpoints_changed(v);
-  events_rearm(v);
-  return VMXSIM_OK;
+unsigned vmxsim_vcpu_index(const vmxsim_vcpu *vcpu) {
+  return vcpu->cpu.index;
 }
 
 uint64_t vmxsim_vcpu_cycles(const vmxsim_vcpu *vcpu) {
   return vcpu->cpu.cycles;
 }
 
-vmxsim_status vmxsim_vcpu_translate(vmxsim_vcpu *vcpu, uint64_t linear, uint64_t *physical) {
-  return mem_translate_quietly(&vcpu->cpu, linear, physical) ? VMXSIM_OK : VMXSIM_ERROR_GUEST_MEMORY;
+uint64_t vmxsim_vcpu_instructions(const vmxsim_vcpu *vcpu) {
+  return vcpu->instructions;
 }
 
 vmxsim_status vmxsim_vcpu_inject_interrupt(vmxsim_vcpu *vcpu, uint8_t vector) {
-  const struct apic_message message = {
-      .destination = vcpu->cpu.index, .vector = vector, .delivery = APIC_FIXED, .source = vcpu->cpu.index};
-  if (vector < 16) return VMXSIM_ERROR_ARGUMENT;
-  apic_bus_send(vcpu->cpu.machine, &message);
+  if (vector < 16) return machine_fail(vcpu->cpu.machine, VMXSIM_ERROR_ARGUMENT, "vectors 0 to 15 are exceptions");
+  const struct apic_message message = {.vector = vector, .delivery = APIC_FIXED, .source = vcpu->cpu.index};
+  apic_receive(vcpu->cpu.apic, &message, vcpu->cpu.cycles);
   return VMXSIM_OK;
 }
 
@@ -46,8 +31,30 @@ vmxsim_status vmxsim_vcpu_inject_nmi(vmxsim_vcpu *vcpu) {
   return VMXSIM_OK;
 }
 
+vmxsim_status vmxsim_vcpu_inject_smi(vmxsim_vcpu *vcpu) {
+  events_signal_smi(&vcpu->cpu);
+  return VMXSIM_OK;
+}
+
+vmxsim_status vmxsim_vcpu_inject_init(vmxsim_vcpu *vcpu) {
+  events_signal_init(&vcpu->cpu);
+  return VMXSIM_OK;
+}
+
+vmxsim_status vmxsim_vcpu_inject_startup(vmxsim_vcpu *vcpu, uint8_t vector) {
+  events_signal_sipi(&vcpu->cpu, vector);
+  return VMXSIM_OK;
+}
+
 vmxsim_status vmxsim_vcpu_raise_line(vmxsim_vcpu *vcpu, bool level) {
   vcpu->cpu.interrupt_line = level;
   if (level) vcpu_signal(&vcpu->cpu);
   return VMXSIM_OK;
+}
+
+void vmxsim_machine_set_acknowledge(vmxsim_machine *handle, vmxsim_interrupt_acknowledge *acknowledge, void *context) {
+  for (unsigned i = 0; i < handle->machine.vcpus; i++) {
+    handle->machine.vcpu[i]->cpu.interrupt_acknowledge = acknowledge;
+    handle->machine.vcpu[i]->cpu.interrupt_acknowledge_context = context;
+  }
 }

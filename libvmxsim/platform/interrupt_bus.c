@@ -2,6 +2,8 @@
  * sent at. */
 #include "libvmxsim/platform/platform.h"
 
+#include "cpu/observe.h"
+
 enum { SHORTHAND_NONE, SHORTHAND_SELF, SHORTHAND_ALL, SHORTHAND_ALL_BUT_SELF };
 
 static bool is_meant(const struct machine *machine, const struct apic_message *message, unsigned index) {
@@ -34,8 +36,21 @@ static void hand_over(struct machine *machine, const struct apic_message *messag
   apic_receive(machine->vcpu[index]->cpu.apic, message, cycle);
 }
 
+static void tell(struct machine *machine, const struct apic_message *message) {
+  struct vcpu *const v = &machine->vcpu[machine->running]->cpu;
+  if (!observes(v, VMXSIM_EVENT_message)) return;
+  struct vmxsim_event event = observe_begin(v, VMXSIM_EVENT_message);
+  event.u.message.vector = message->vector;
+  event.u.message.delivery = message->delivery;
+  event.u.message.logical = message->logical;
+  event.u.message.shorthand = message->shorthand;
+  event.u.message.destination = message->destination;
+  observe_tell(v, &event);
+}
+
 unsigned bus_deliver(struct machine *machine, const struct apic_message *message) {
   unsigned taken = 0;
+  tell(machine, message);
   if (message->delivery == APIC_LOWEST && message->shorthand == SHORTHAND_NONE) {
     const unsigned one = arbitrate(machine, message);
     if (one == machine->vcpus) return 0;

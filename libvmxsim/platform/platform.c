@@ -5,9 +5,9 @@
  */
 #include "libvmxsim/platform/platform.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "cpu/allocate.h"
 #include "cpu/events/events.h"
 
 /* --- services --- */
@@ -21,18 +21,12 @@ const char *vmxsim_pc_error(const vmxsim_pc *pc) {
   return pc->error;
 }
 
-static void *allocate(const struct vmxsim_allocator *allocator, size_t size) {
-  void *pointer = allocator->reallocate(allocator->context, NULL, size ? size : 1);
-  if (pointer) memset(pointer, 0, size);
-  return pointer;
-}
-
 void *pc_allocate(vmxsim_pc *pc, size_t size) {
-  return allocate(&pc->allocator, size);
+  return memory_allocate(&pc->allocator, size ? size : 1);
 }
 
 void pc_release(vmxsim_pc *pc, void *pointer) {
-  if (pointer) pc->allocator.reallocate(pc->allocator.context, pointer, 0);
+  memory_release(&pc->allocator, pointer);
 }
 
 struct vcpu *pc_running(const vmxsim_pc *pc) {
@@ -234,7 +228,7 @@ vmxsim_status vmxsim_pc_create(vmxsim_machine *machine, const struct vmxsim_pc_o
   *result = NULL;
   if (!options) options = &standard;
   if (!are_good(options)) return VMXSIM_ERROR_ARGUMENT;
-  vmxsim_pc *pc = allocate(&machine->machine.allocator, sizeof *pc);
+  vmxsim_pc *pc = memory_allocate(&machine->machine.allocator, sizeof *pc);
   if (!pc) return VMXSIM_ERROR_MEMORY;
   pc->machine = machine;
   pc->allocator = machine->machine.allocator;

@@ -117,7 +117,7 @@ static void create_cpu(const char *spec) {
   v->capabilities = &capabilities;
   v->mmu = mmu_create(v, memory);
   v->apic = apic_create(v, 0);
-  v->cpuid = cpuid_table_create(&capabilities);
+  v->cpuid = cpuid_table_create(NULL, &capabilities, NULL);
   decoder_init(&v->decoder, cpuid_decode_features(v->cpuid));
   vcpu_reset(v, 0);
 }
@@ -126,7 +126,7 @@ static void destroy_cpu(void) {
   if (!v->mmu) return;
   apic_destroy(v->apic);
   mmu_destroy(v->mmu);
-  cpuid_table_destroy(v->cpuid);
+  cpuid_table_destroy(NULL, v->cpuid);
   physical_destroy(memory);
   v->mmu = NULL;
 }

@@ -917,13 +917,12 @@ struct seen {
   bool write;
 };
 
-static void see(void *context, struct vcpu *vcpu, uint64_t linear, size_t size, bool write) {
+static void see(void *context, struct vcpu *vcpu, const struct mem_touch *touch) {
   (void)vcpu;
-  (void)size;
   struct seen *seen = context;
   seen->count++;
-  seen->linear = linear;
-  seen->write = write;
+  seen->linear = touch->linear;
+  seen->write = touch->write;
 }
 
 static void hooks_by_range(void **state) {
@@ -931,7 +930,7 @@ static void hooks_by_range(void **state) {
   machine_mode(m, PAGING_OFF);
   struct seen seen = {0};
   assert_true(reads(0x5000));
-  assert_true(mem_watch_range(v, 0x5010, 0x5017, see, &seen));
+  assert_true(mem_watch_range(v, 0x5010, 0x5017, false, see, &seen));
   assert_true(reads(0x5000));
   assert_int_equal(seen.count, 0);
   assert_true(reads(0x500f));
@@ -943,9 +942,16 @@ static void hooks_by_range(void **state) {
   uint64_t value;
   assert_true(mem_rmw_read(v, VMXSIM_DS, 0x5010, 4, &value, &rmw));
   assert_int_equal(seen.count, 3);
-  mem_unwatch_range(v, 0x5010, 0x5017, see, &seen);
+  mem_unwatch(v, see, &seen);
   assert_true(writes(0x5017));
   assert_int_equal(seen.count, 3);
+  assert_true(mem_watch_range(v, 0x7010, 0x7017, true, see, &seen));
+  machine_mode(m, PAGING_4_LEVEL);
+  machine_map(m, 0x9000, 0x7000, 12, ENTRY_PRESENT | ENTRY_WRITABLE);
+  machine_map(m, 0xa000, 0x6000, 12, ENTRY_PRESENT | ENTRY_WRITABLE);
+  assert_true(writes(0x9014) && writes(0xa014) && writes(0x9018));
+  assert_int_equal(seen.count, 4);
+  mem_unwatch(v, see, &seen);
 }
 
 static void data_breakpoints(void **state) {

@@ -1,0 +1,197 @@
+/* Hooks by address range, breakpoints, and what the embedder answers to CPUID and RDMSR.
+ *
+ * Hooks on execution and breakpoints are found when code is decoded: a block ends before an instruction that may have
+ * one, and the block that begins there is marked. Which blocks that are is decided by the page offset alone, because
+ * decoded code is found by its physical address and may be executed at several linear ones; what is really there is
+ * looked at before a marked block is executed. Hooks on data are cpu/mmu/watch.c's, one a vCPU and hook.
+ */
+#include "cpu/mmu/mmu.h"
+#include "libvmxsim/machine/machine_internal.h"
+
+enum { PAGE = 4096 };
+
+/* --- what has been decoded is no longer right --------------------------------------------------------------------- */
+
+static void drop_decoded(struct machine *machine) {
+  for (unsigned i = 0; i < machine->vcpus; i++) {
+    block_cache_drop_all(machine->vcpu[i]->blocks);
+    vcpu_code_changed(&machine->vcpu[i]->cpu);
+  }
+}
+
+/* --- breakpoints -------------------------------------------------------------------------------------------------- */
+
+vmxsim_status vmxsim_machine_set_breakpoint(vmxsim_machine *handle, uint64_t linear, bool set) {
+  struct machine *const machine = &handle->machine;
+  size_t kept = 0;
+  for (size_t i = 0; i < machine->breakpoints; i++) {
+    if (machine->breakpoint[i] != linear) machine->breakpoint[kept++] = machine->breakpoint[i];
+  }
+  machine->breakpoints = kept;
+  drop_decoded(machine);
+  if (!set) return VMXSIM_OK;
+  if (kept == BREAKPOINTS_MAX) return machine_fail(machine, VMXSIM_ERROR_LIMIT, "there are 64 breakpoints");
+  machine->breakpoint[machine->breakpoints++] = linear;
+  return VMXSIM_OK;
+}
+
+static bool is_breakpoint(const struct machine *machine, uint64_t linear) {
+  for (size_t i = 0; i < machine->breakpoints; i++)
+    if (machine->breakpoint[i] == linear) return true;
+  return false;
+}
+
+/* --- execution ---------------------------------------------------------------------------------------------------- */
+
+static bool is_within(const struct vmxsim_hook_range *range, uint64_t address) {
+  return address >= range->first && address <= range->last;
+}
+
+/* Whether an address with the page offset of `physical` is in first ... last. */
+static bool offset_is_within(uint64_t first, uint64_t last, uint64_t physical) {
+  if (last - first >= PAGE - 1) return true;
+  return ((physical - first) & (PAGE - 1)) <= last - first;
+}
+
+static bool hook_may_be_at(const struct hook *hook, uint64_t physical) {
+  if (!hook->hook || !(hook->range.kinds & VMXSIM_HOOK_EXECUTE)) return false;
+  return hook->range.is_physical ? is_within(&hook->range, physical)
+                                 : offset_is_within(hook->range.first, hook->range.last, physical);
+}
+
+bool hooks_may_be_at(const struct machine *machine, uint64_t physical) {
+  for (size_t i = 0; i < machine->breakpoints; i++)
+    if (offset_is_within(machine->breakpoint[i], machine->breakpoint[i], physical)) return true;
+  for (unsigned i = 0; machine->code_hooks && i < HOOKS_MAX; i++)
+    if (hook_may_be_at(&machine->hooks[i], physical)) return true;
+  return false;
+}
+
+static uint64_t linear_rip(const struct vcpu *v) {
+  if (vcpu_in_64_bit_mode(v)) return v->s.rip;
+  return (uint32_t)(v->s.segment[VMXSIM_CS].base + v->s.rip);
+}
+
+static bool call_one(struct hook *hook, struct vmxsim_vcpu *vcpu, uint64_t linear, uint64_t physical) {
+  const struct vmxsim_hook_access access = {
+      .size = sizeof access, .vcpu = vcpu, .kind = VMXSIM_HOOK_EXECUTE, .linear = linear, .physical = physical};
+  const vmxsim_hook_id id = hook->id;
+  if (hook->hook(hook->context, &access) == VMXSIM_HOOK_CONTINUE) return false;
+  machine_stop_for(hook->machine, &(struct stop){VMXSIM_STOP_HOOK, linear, id});
+  return true;
+}
+
+/* Whether there was any. */
+static bool call_hooks(struct vmxsim_vcpu *vcpu, uint64_t linear, uint64_t physical) {
+  struct machine *const machine = vcpu->cpu.machine;
+  bool any = false;
+  for (unsigned i = 0; machine->code_hooks && i < HOOKS_MAX; i++) {
+    struct hook *const hook = &machine->hooks[i];
+    if (!hook->hook || !(hook->range.kinds & VMXSIM_HOOK_EXECUTE)) continue;
+    if (!is_within(&hook->range, hook->range.is_physical ? physical : linear)) continue;
+    call_one(hook, vcpu, linear, physical);
+    any = true;
+  }
+  return any;
+}
+
+/* The same instruction again, nothing having been executed in between. */
+static bool was_passed(const struct vmxsim_vcpu *vcpu, uint64_t linear) {
+  return vcpu->has_passed && vcpu->passed == linear && vcpu->passed_instructions == vcpu->instructions;
+}
+
+bool hooks_pass(struct vmxsim_vcpu *vcpu, uint64_t physical) {
+  struct vcpu *const v = &vcpu->cpu;
+  const uint64_t linear = linear_rip(v);
+  if (v->in_repetition || was_passed(vcpu, linear)) return true;
+  vcpu->has_passed = true;
+  vcpu->passed = linear;
+  vcpu->passed_instructions = vcpu->instructions;
+  const bool look_again = call_hooks(vcpu, linear, physical);
+  if (v->machine->is_stepping || !is_breakpoint(v->machine, linear)) return !look_again;
+  machine_stop_for(v->machine, &(struct stop){.reason = VMXSIM_STOP_BREAKPOINT, .address = linear});
+  return false;
+}
+
+/* --- data --------------------------------------------------------------------------------------------------------- */
+
+static void data_accessed(void *context, struct vcpu *v, const struct mem_touch *touch) {
+  struct hook *const hook = context;
+  const enum vmxsim_hook_kind kind = touch->write ? VMXSIM_HOOK_WRITE : VMXSIM_HOOK_READ;
+  if (!hook->hook || !(hook->range.kinds & kind)) return;
+  const struct vmxsim_hook_access access = {.size = sizeof access,
+                                            .vcpu = hook->machine->vcpu[v->index],
+                                            .kind = kind,
+                                            .linear = touch->linear,
+                                            .physical = touch->physical[0],
+                                            .bytes = touch->size};
+  const vmxsim_hook_id id = hook->id;
+  if (hook->hook(hook->context, &access) == VMXSIM_HOOK_CONTINUE) return;
+  machine_stop_for(hook->machine, &(struct stop){VMXSIM_STOP_HOOK, touch->linear, id});
+}
+
+static void unwatch(struct machine *machine, const struct hook *hook, unsigned vcpus) {
+  for (unsigned i = 0; i < vcpus; i++) mem_unwatch(&machine->vcpu[i]->cpu, data_accessed, hook);
+}
+
+static bool watch(struct machine *machine, struct hook *hook) {
+  const struct vmxsim_hook_range *const r = &hook->range;
+  for (unsigned i = 0; i < machine->vcpus; i++) {
+    if (mem_watch_range(&machine->vcpu[i]->cpu, r->first, r->last, r->is_physical, data_accessed, hook)) continue;
+    unwatch(machine, hook, i);
+    return false;
+  }
+  return true;
+}
+
+/* --- adding and removing ------------------------------------------------------------------------------------------ */
+
+enum {
+  KINDS = VMXSIM_HOOK_EXECUTE | VMXSIM_HOOK_READ | VMXSIM_HOOK_WRITE,
+  DATA = VMXSIM_HOOK_READ | VMXSIM_HOOK_WRITE
+};
+
+/* The end of the list, so that hooks stay in order. */
+static struct hook *free_place(struct machine *machine) {
+  unsigned end = HOOKS_MAX;
+  while (end && !machine->hooks[end - 1].hook) end--;
+  if (end < HOOKS_MAX) return &machine->hooks[end];
+  for (unsigned i = 0; i < HOOKS_MAX; i++)
+    if (!machine->hooks[i].hook) return &machine->hooks[i];
+  return NULL;
+}
+
+vmxsim_status vmxsim_machine_add_hook(vmxsim_machine *handle, const struct vmxsim_hook_range *range, vmxsim_hook *hook,
+                                      void *context, vmxsim_hook_id *id) {
+  struct machine *const machine = &handle->machine;
+  if (!hook || !range->kinds || (range->kinds & ~(unsigned)KINDS) || range->first > range->last) {
+    return machine_fail(machine, VMXSIM_ERROR_ARGUMENT, "a hook is for execution, reads or writes, from first to last");
+  }
+  struct hook *const place = free_place(machine);
+  if (!place) return machine_fail(machine, VMXSIM_ERROR_LIMIT, "there are 64 hooks");
+  *place = (struct hook){machine, *range, hook, context, machine->last_hook + 1};
+  if ((range->kinds & DATA) && !watch(machine, place)) {
+    place->hook = NULL;
+    return VMXSIM_ERROR_MEMORY;
+  }
+  *id = ++machine->last_hook;
+  if (!(range->kinds & VMXSIM_HOOK_EXECUTE)) return VMXSIM_OK;
+  machine->code_hooks++;
+  drop_decoded(machine);
+  return VMXSIM_OK;
+}
+
+vmxsim_status vmxsim_machine_remove_hook(vmxsim_machine *handle, vmxsim_hook_id id) {
+  struct machine *const machine = &handle->machine;
+  for (unsigned i = 0; i < HOOKS_MAX; i++) {
+    struct hook *const hook = &machine->hooks[i];
+    if (!hook->hook || hook->id != id) continue;
+    if (hook->range.kinds & DATA) unwatch(machine, hook, machine->vcpus);
+    hook->hook = NULL;
+    if (!(hook->range.kinds & VMXSIM_HOOK_EXECUTE)) return VMXSIM_OK;
+    machine->code_hooks--;
+    drop_decoded(machine);
+    return VMXSIM_OK;
+  }
+  return machine_fail(machine, VMXSIM_ERROR_ARGUMENT, "no such hook");
+}

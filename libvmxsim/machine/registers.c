@@ -1,0 +1,160 @@
+/* Registers by the public face: all at once, or by number. */
+#include <ctype.h>
+#include <string.h>
+
+#include "cpu/events/events.h"
+#include "cpu/exec/flags.h"
+#include "cpu/mmu/mmu.h"
+#include "libvmxsim/machine/machine_internal.h"
+
+#define MXCSR_RESERVED (~UINT32_C(0xffff))
+
+/* In an instruction, or in a listener's callback: what is set now would be lost or do harm. */
+static bool is_busy(const vmxsim_vcpu *vcpu) {
+  return vcpu->cpu.current || vcpu->cpu.machine->is_telling;
+}
+
+static vmxsim_status busy(vmxsim_vcpu *vcpu) {
+  return machine_fail(vcpu->cpu.machine, VMXSIM_ERROR_BUSY, "registers cannot be set while an instruction executes");
+}
+
+/* --- the state ---------------------------------------------------------------------------------------------------- */
+
+void vmxsim_vcpu_get_state(vmxsim_vcpu *vcpu, struct vmxsim_state *state) {
+  struct vcpu *const v = &vcpu->cpu;
+  flags_read(v);
+  *state = v->s;
+  if (v->current) state->rip = v->block_rip + v->current->offset;
+}
+
+vmxsim_status vmxsim_vcpu_set_state(vmxsim_vcpu *vcpu, const struct vmxsim_state *state) {
+  struct vcpu *const v = &vcpu->cpu;
+  if ((unsigned)state->activity > VMXSIM_MWAIT) return VMXSIM_ERROR_ARGUMENT;
+  if (is_busy(vcpu)) return busy(vcpu);
+  v->s = *state;
+  flags_write(v, state->rflags | 2);
+  mmu_flush_all(v, true);
+  vcpu_update_mode(v);
+  mem_breakpoints_changed(v);
+  events_rearm(v);
+  return VMXSIM_OK;
+}
+
+/* --- x87 to AVX --------------------------------------------------------------------------------------------------- */
+
+vmxsim_status vmxsim_vcpu_get_extended_state(vmxsim_vcpu *vcpu, struct vmxsim_extended_state *state) {
+  const struct fpu *const f = &vcpu->cpu.fpu;
+  if (state->size != sizeof *state) return VMXSIM_ERROR_ARGUMENT;
+  for (unsigned i = 0; i < 8; i++) {
+    const struct x87_register *const st = &f->st[(f->top + i) & 7];
+    memcpy(state->st[i], &st->significand, 8);
+    memcpy(state->st[i] + 8, &st->sign_exponent, 2);
+  }
+  state->control = f->control;
+  state->status = (uint16_t)((f->status & ~0x3800u) | (unsigned)f->top << 11);
+  state->tags = f->tags;
+  state->opcode = f->opcode;
+  state->instruction = f->instruction;
+  state->data = f->data;
+  state->instruction_selector = f->instruction_selector;
+  state->data_selector = f->data_selector;
+  state->mxcsr = f->mxcsr;
+  memcpy(state->ymm, f->ymm, sizeof state->ymm);
+  return VMXSIM_OK;
+}
+
+vmxsim_status vmxsim_vcpu_set_extended_state(vmxsim_vcpu *vcpu, const struct vmxsim_extended_state *state) {
+  struct fpu *const f = &vcpu->cpu.fpu;
+  if (state->size != sizeof *state || (state->mxcsr & MXCSR_RESERVED)) return VMXSIM_ERROR_ARGUMENT;
+  if (is_busy(vcpu)) return busy(vcpu);
+  f->top = state->status >> 11 & 7;
+  f->status = (uint16_t)(state->status & ~0x3800u);
+  for (unsigned i = 0; i < 8; i++) {
+    struct x87_register *const st = &f->st[(f->top + i) & 7];
+    memcpy(&st->significand, state->st[i], 8);
+    memcpy(&st->sign_exponent, state->st[i] + 8, 2);
+  }
+  f->control = state->control;
+  f->tags = state->tags;
+  f->opcode = state->opcode;
+  f->instruction = state->instruction;
+  f->data = state->data;
+  f->instruction_selector = state->instruction_selector;
+  f->data_selector = state->data_selector;
+  f->mxcsr = state->mxcsr;
+  memcpy(f->ymm, state->ymm, sizeof f->ymm);
+  return VMXSIM_OK;
+}
+
+/* --- by number ---------------------------------------------------------------------------------------------------- */
+
+static const struct {
+  const char *name;
+  uint16_t offset;
+  uint8_t size;
+  bool is_extended; /* in struct vmxsim_extended_state */
+} registers[VMXSIM_REGISTERS] = {
+#define REGISTER(name, place) \
+  {#name, offsetof(struct vmxsim_state, place), sizeof((struct vmxsim_state *)NULL)->place, false},
+#define REGISTER_EXTENDED(name, place) \
+  {#name, offsetof(struct vmxsim_extended_state, place), sizeof((struct vmxsim_extended_state *)NULL)->place, true},
+#include "vmxsim/tables/registers.def"
+#undef REGISTER
+#undef REGISTER_EXTENDED
+};
+
+const char *vmxsim_register_name(unsigned number) {
+  return number < VMXSIM_REGISTERS ? registers[number].name : NULL;
+}
+
+size_t vmxsim_register_size(unsigned number) {
+  return number < VMXSIM_REGISTERS ? registers[number].size : 0;
+}
+
+static bool equal_but_for_case(const char *a, const char *b) {
+  for (; *a && tolower((unsigned char)*a) == tolower((unsigned char)*b); a++) b++;
+  return *a == *b;
+}
+
+vmxsim_status vmxsim_register_find(const char *name, unsigned *number) {
+  for (unsigned i = 0; i < VMXSIM_REGISTERS; i++) {
+    if (!equal_but_for_case(registers[i].name, name)) continue;
+    *number = i;
+    return VMXSIM_OK;
+  }
+  return VMXSIM_ERROR_UNKNOWN_NAME;
+}
+
+/* Both kinds of state, of which a register is a part. */
+struct both {
+  struct vmxsim_state state;
+  struct vmxsim_extended_state extended;
+};
+
+static void *find(struct both *both, unsigned number) {
+  void *const in = registers[number].is_extended ? (void *)&both->extended : (void *)&both->state;
+  return (char *)in + registers[number].offset;
+}
+
+static void get_both(vmxsim_vcpu *vcpu, struct both *both) {
+  both->extended.size = sizeof both->extended;
+  vmxsim_vcpu_get_state(vcpu, &both->state);
+  vmxsim_vcpu_get_extended_state(vcpu, &both->extended);
+}
+
+vmxsim_status vmxsim_vcpu_get_register(vmxsim_vcpu *vcpu, unsigned number, void *bytes, size_t size) {
+  struct both both;
+  if (number >= VMXSIM_REGISTERS || size != registers[number].size) return VMXSIM_ERROR_ARGUMENT;
+  get_both(vcpu, &both);
+  memcpy(bytes, find(&both, number), size);
+  return VMXSIM_OK;
+}
+
+vmxsim_status vmxsim_vcpu_set_register(vmxsim_vcpu *vcpu, unsigned number, const void *bytes, size_t size) {
+  struct both both;
+  if (number >= VMXSIM_REGISTERS || size != registers[number].size) return VMXSIM_ERROR_ARGUMENT;
+  get_both(vcpu, &both);
+  memcpy(find(&both, number), bytes, size);
+  return registers[number].is_extended ? vmxsim_vcpu_set_extended_state(vcpu, &both.extended)
+                                       : vmxsim_vcpu_set_state(vcpu, &both.state);
+}

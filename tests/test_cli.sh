@@ -177,6 +177,22 @@ sector '\372\364'
 expect "a guest that waits for ever" 126 "no progress" "$v" run "$work/sector.img"
 sector '\353\376'
 expect "a budget" 125 "cycles are used up" "$v" run --max-cycles 10000 "$work/sector.img"
+sector '\260\157\346\351\364'
+expect "a trace" 126 " 0 .*mov al, 0x6f" "$v" run --trace instructions,io "$work/sector.img"
+expect "... of ports" 126 "port_write  *0xe9  1 bytes = 0x6f" "$v" run --trace io "$work/sector.img"
+expect "... at addresses" 126 " 0 .*out 0xe9, al" "$v" run --trace instructions@0x7c02 "$work/sector.img"
+absent "... and no others" "mov al, 0x6f"
+expect "... as JSON" 126 '"event": "port_write".*"address": "0xe9"' "$v" run --trace io --format json "$work/sector.img"
+expect "... to a file" 126 "" "$v" run --trace io --trace-file "$work/trace.txt" "$work/sector.img"
+expect "... which has it" 0 "port_write" cat "$work/trace.txt"
+expect "a mistyped event" 2 "did you mean exceptions" "$v" run --trace exeptions "$work/sector.img"
+expect "addresses that are none" 2 "expected addresses" "$v" run --trace io@7c00x "$work/sector.img"
+expect "the end shows every processor" 126 "processor 1, waits for a start-up IPI" "$v" run --smp 2 "$work/sector.img"
+sector '\363\017\270\301\372\364'
+expect "an instruction set switched off" 125 "vector 0x06 #UD" "$v" run --cpu max,-popcnt --max-cycles 9999 --trace exceptions "$work/sector.img"
+expect "... is there otherwise" 126 "no progress" "$v" run --trace exceptions "$work/sector.img"
+absent "... without #UD" "#UD"
+expect "a serial port to where nothing can be" 2 "No such file" "$v" run --serial "$work/nothing/at" "$work/sector.img"
 expect "an image that is none" 2 "" "$v" run "$source/LICENSE"
 expect "run without an image" 2 "one image" "$v" run
 

@@ -146,7 +146,7 @@ static inline enum addressing addressing_of(const struct ir_op *op) {
 EXEC_INLINE uint64_t address_as(const struct vcpu *v, const struct ir_op *op, enum addressing how) {
   const struct ir_memory *m = &op->memory;
   if (how == ADDRESS_BASE) return v->s.gpr[m->base] + (uint64_t)m->displacement;
-  return operand_address(v, op);
+  return how == ADDRESS_FLAT ? mem_effective_address_64(v, op) : operand_address(v, op);
 }
 
 /* Where the memory operand is in the host, NULL if that is not at hand. A handler that has it touches plain memory, and

@@ -138,12 +138,18 @@ static inline bool mem_translate_fetch_inline(struct vcpu *v, uint64_t linear, u
   return true;
 }
 
-static inline uint64_t mem_effective_address_inline(const struct vcpu *v, const struct ir_op *op) {
+/* With 64-bit addressing. */
+static inline uint64_t mem_effective_address_64(const struct vcpu *v, const struct ir_op *op) {
   const struct ir_memory *m = &op->memory;
   uint64_t address = (uint64_t)m->displacement;
   if (m->base < 16) address += v->s.gpr[m->base];
   if (m->base == IR_RIP) address += vcpu_next_rip(v, op);
   if (m->index < 16) address += v->s.gpr[m->index] * m->scale;
+  return address;
+}
+
+static inline uint64_t mem_effective_address_inline(const struct vcpu *v, const struct ir_op *op) {
+  const uint64_t address = mem_effective_address_64(v, op);
   if (MEM_LIKELY(op->address_size == 8)) return address;
   return op->address_size == 4 ? (uint32_t)address : (uint16_t)address;
 }

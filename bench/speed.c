@@ -135,7 +135,7 @@ static bool measure(struct bench *b) {
   return true;
 }
 
-/* Nanoseconds of a kernel; 0 if a run misses it or its result is another. */
+/* Nanoseconds of a kernel, at least 1; 0 if a run misses it or its result is another. */
 static double time_of(const struct bench *b, const struct emulator *emulator, unsigned kernel) {
   double samples[PASSES_MAX];
   for (unsigned pass = 0; pass < b->options.passes; pass++) {
@@ -143,7 +143,8 @@ static double time_of(const struct bench *b, const struct emulator *emulator, un
     if (run->count <= kernel || run->sample[kernel].checksum != b->instructions.sample[kernel].checksum) return 0;
     samples[pass] = run->sample[kernel].ns;
   }
-  return median(samples, b->options.passes);
+  const double time = median(samples, b->options.passes);
+  return time < 1 ? 1 : time;
 }
 
 static bool report_kernel(const struct bench *b, unsigned kernel) {

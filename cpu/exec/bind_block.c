@@ -19,13 +19,14 @@ enum effect {
 
 /* Of forms whose operands are general registers and immediates. */
 static const uint8_t effects[IR_OPCODE_COUNT] = {
-    [IR_MOV] = EFFECT_KEEPS,  [IR_MOVZX] = EFFECT_KEEPS, [IR_MOVSX] = EFFECT_KEEPS, [IR_MOVSXD] = EFFECT_KEEPS,
-    [IR_LEA] = EFFECT_KEEPS,  [IR_NOP] = EFFECT_KEEPS,   [IR_BSWAP] = EFFECT_KEEPS, [IR_NOT] = EFFECT_KEEPS,
-    [IR_CWDE] = EFFECT_KEEPS, [IR_CDQE] = EFFECT_KEEPS,  [IR_CDQ] = EFFECT_KEEPS,   [IR_CQO] = EFFECT_KEEPS,
-    [IR_INC] = EFFECT_KEEPS,  [IR_DEC] = EFFECT_KEEPS,   [IR_ROL] = EFFECT_KEEPS,   [IR_ROR] = EFFECT_KEEPS,
-    [IR_ADD] = EFFECT_SETS,   [IR_SUB] = EFFECT_SUB,     [IR_CMP] = EFFECT_SUB,     [IR_NEG] = EFFECT_SUB,
-    [IR_AND] = EFFECT_LOGIC,  [IR_OR] = EFFECT_LOGIC,    [IR_XOR] = EFFECT_LOGIC,   [IR_TEST] = EFFECT_LOGIC,
-    [IR_SHL] = EFFECT_SHIFTS, [IR_SHR] = EFFECT_SHIFTS,  [IR_SAR] = EFFECT_SHIFTS,
+    [IR_MOV] = EFFECT_KEEPS,   [IR_MOVZX] = EFFECT_KEEPS, [IR_MOVSX] = EFFECT_KEEPS, [IR_MOVSXD] = EFFECT_KEEPS,
+    [IR_LEA] = EFFECT_KEEPS,   [IR_NOP] = EFFECT_KEEPS,   [IR_BSWAP] = EFFECT_KEEPS, [IR_NOT] = EFFECT_KEEPS,
+    [IR_CWDE] = EFFECT_KEEPS,  [IR_CDQE] = EFFECT_KEEPS,  [IR_CDQ] = EFFECT_KEEPS,   [IR_CQO] = EFFECT_KEEPS,
+    [IR_INC] = EFFECT_KEEPS,   [IR_DEC] = EFFECT_KEEPS,   [IR_ROL] = EFFECT_KEEPS,   [IR_ROR] = EFFECT_KEEPS,
+    [IR_ADD] = EFFECT_SETS,    [IR_SUB] = EFFECT_SUB,     [IR_CMP] = EFFECT_SUB,     [IR_NEG] = EFFECT_SUB,
+    [IR_AND] = EFFECT_LOGIC,   [IR_OR] = EFFECT_LOGIC,    [IR_XOR] = EFFECT_LOGIC,   [IR_TEST] = EFFECT_LOGIC,
+    [IR_SHL] = EFFECT_SHIFTS,  [IR_SHR] = EFFECT_SHIFTS,  [IR_SAR] = EFFECT_SHIFTS,  [IR_SHLD] = EFFECT_SHIFTS,
+    [IR_SHRD] = EFFECT_SHIFTS,
 };
 
 static bool touches_registers_only(const struct ir_op *op) {
@@ -41,8 +42,9 @@ static enum effect effect_of(const struct ir_op *op) {
   const enum effect effect = op->opcode < IR_OPCODE_COUNT ? effects[op->opcode] : EFFECT_OTHER;
   if (effect == EFFECT_OTHER || !touches_registers_only(op)) return EFFECT_OTHER;
   if (effect != EFFECT_SHIFTS) return effect;
+  const bool is_double = op->opcode == IR_SHLD || op->opcode == IR_SHRD;
   const unsigned mask = op->operand[0].size == 8 ? 63 : 31;
-  return op->operand[1].kind == IR_IMMEDIATE && (op->immediate & mask) ? EFFECT_SETS : EFFECT_KEEPS;
+  return op->operand[is_double ? 2 : 1].kind == IR_IMMEDIATE && (op->immediate & mask) ? EFFECT_SETS : EFFECT_KEEPS;
 }
 
 /* From the end: whether the flags that an op leaves are overwritten before anything can see them. */

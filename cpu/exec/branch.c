@@ -43,18 +43,21 @@ EXEC_INLINE void jump_if(struct vcpu *v, const struct ir_op *op, bool taken, uns
  */
 
 /* The same where the op before it is known to have set the flags in that way. */
-EXEC_INLINE void jump_if_after(struct vcpu *v, const struct ir_op *op, unsigned condition, enum lazy_kind kind) {
+EXEC_INLINE void jump_if_after(struct vcpu *v, const struct ir_op *op, unsigned condition, unsigned size,
+                               enum lazy_kind kind) {
   if (v->lazy.kind != kind) __builtin_unreachable();
-  return jump_if(v, op, flags_lazy_condition(v, condition), 8);
+  return jump_if(v, op, flags_lazy_condition(v, condition), size);
 }
 
+#define JCC_AFTER(condition, size, name, kind) \
+  static void jcc_##size##_after_##name##_##condition(struct vcpu *v, const struct ir_op *op) { \
+    return jump_if_after(v, op, condition, size, kind); \
+  }
 #define JCC_HANDLERS(condition) \
-  static void jcc_64_after_sub_##condition(struct vcpu *v, const struct ir_op *op) { \
-    return jump_if_after(v, op, condition, LAZY_SUB); \
-  } \
-  static void jcc_64_after_logic_##condition(struct vcpu *v, const struct ir_op *op) { \
-    return jump_if_after(v, op, condition, LAZY_LOGIC); \
-  } \
+  JCC_AFTER(condition, 8, sub, LAZY_SUB) \
+  JCC_AFTER(condition, 8, logic, LAZY_LOGIC) \
+  JCC_AFTER(condition, 4, sub, LAZY_SUB) \
+  JCC_AFTER(condition, 4, logic, LAZY_LOGIC) \
   static void jcc_64_##condition(struct vcpu *v, const struct ir_op *op) { \
     return jump_if(v, op, flags_lazy_condition(v, condition), 8); \
   } \
@@ -80,9 +83,12 @@ JCC_HANDLERS(14)
 JCC_HANDLERS(15)
 
 #define JCC_ENTRY(condition) \
-  { jcc_64_##condition, jcc_##condition, jcc_64_after_sub_##condition, jcc_64_after_logic_##condition }
+  { \
+    jcc_64_##condition, jcc_##condition, jcc_8_after_sub_##condition, jcc_8_after_logic_##condition, \
+        jcc_4_after_sub_##condition, jcc_4_after_logic_##condition \
+  }
 
-enum jcc { JCC_64, JCC_ANY, JCC_64_AFTER_SUB, JCC_64_AFTER_LOGIC, JCC_KINDS };
+enum jcc { JCC_64, JCC_ANY, JCC_64_AFTER_SUB, JCC_64_AFTER_LOGIC, JCC_32_AFTER_SUB, JCC_32_AFTER_LOGIC, JCC_KINDS };
 
 static ir_execute *const jcc_handlers[16][JCC_KINDS] = {
     JCC_ENTRY(0),  JCC_ENTRY(1),  JCC_ENTRY(2),  JCC_ENTRY(3),  JCC_ENTRY(4),  JCC_ENTRY(5),
@@ -160,6 +166,16 @@ static void call_64_relative(struct vcpu *v, const struct ir_op *op) {
   return exec_jump(v, target);
 }
 
+static void call_32_relative(struct vcpu *v, const struct ir_op *op) {
+  const uint32_t target = (uint32_t)relative_target(v, op, 4), sp = (uint32_t)v->s.gpr[VMXSIM_RSP] - 4;
+  uint8_t *host = stack_host_32(v, sp, FAST_WRITE);
+  if (__builtin_expect(!host || cet_shadow_stack(v) || target > v->s.segment[VMXSIM_CS].limit, 0))
+    return call_relative(v, op);
+  host_store(host, 4, vcpu_next_rip(v, op));
+  v->s.gpr[VMXSIM_RSP] = sp;
+  return exec_jump(v, target);
+}
+
 static void call_indirect(struct vcpu *v, const struct ir_op *op) {
   struct loaded target = indirect_target(v, op);
   if (!target.ok || !target_allowed(v, target.value, op->operand_size) || !call_push(v, op, true))
@@ -185,6 +201,16 @@ static void ret_64(struct vcpu *v, const struct ir_op *op) {
   uint64_t target = host_load(host, 8);
   if (__builtin_expect(!is_canonical_48(target), 0)) return ret(v, op);
   v->s.gpr[VMXSIM_RSP] = sp + 8;
+  return exec_jump(v, target);
+}
+
+static void ret_32(struct vcpu *v, const struct ir_op *op) {
+  const uint32_t sp = (uint32_t)v->s.gpr[VMXSIM_RSP];
+  const uint8_t *host = stack_host_32(v, sp, FAST_READ);
+  if (__builtin_expect(!host || cet_shadow_stack(v), 0)) return ret(v, op);
+  const uint64_t target = host_load(host, 4);
+  if (__builtin_expect(target > v->s.segment[VMXSIM_CS].limit, 0)) return ret(v, op);
+  v->s.gpr[VMXSIM_RSP] = sp + 4;
   return exec_jump(v, target);
 }
 
@@ -216,9 +242,16 @@ static ir_execute *bind_jmp(const struct ir_op *op) {
   return op->operand_size == 8 ? jmp_64_relative : jmp_relative;
 }
 
+/* A call of the next instruction only wants its address. */
 static ir_execute *bind_call(const struct ir_op *op) {
   if (op->operand[0].kind != IR_RELATIVE) return call_indirect;
-  return op->operand_size == 8 && op->immediate != 0 ? call_64_relative : call_relative;
+  if (op->immediate == 0 || op->operand_size < 4) return call_relative;
+  return op->operand_size == 8 ? call_64_relative : call_32_relative;
+}
+
+static ir_execute *bind_ret(const struct ir_op *op) {
+  if (op->operand[0].kind != IR_NONE || op->operand_size < 4) return ret;
+  return op->operand_size == 8 ? ret_64 : ret_32;
 }
 
 ir_execute *bind_branch(const struct ir_op *op) {
@@ -230,7 +263,7 @@ ir_execute *bind_branch(const struct ir_op *op) {
   case IR_LOOPNE: return loop;
   case IR_JMP_NEAR: return bind_jmp(op);
   case IR_CALL_NEAR: return bind_call(op);
-  case IR_RET_NEAR: return op->operand_size == 8 && op->operand[0].kind == IR_NONE ? ret_64 : ret;
+  case IR_RET_NEAR: return bind_ret(op);
   case IR_BOUND: return bound;
   case IR_ENDBR32:
   case IR_ENDBR64: return endbr;
@@ -239,10 +272,11 @@ ir_execute *bind_branch(const struct ir_op *op) {
 }
 
 ir_execute *bind_branch_behind(const struct ir_op *op, enum lazy_kind flags) {
-  if (op->opcode != IR_JCC || op->operand_size != 8) return NULL;
+  if (op->opcode != IR_JCC || op->operand_size < 4) return NULL;
+  ir_execute *const *handlers = jcc_handlers[op->condition & 15];
   switch (flags) {
-  case LAZY_SUB: return jcc_handlers[op->condition & 15][JCC_64_AFTER_SUB];
-  case LAZY_LOGIC: return jcc_handlers[op->condition & 15][JCC_64_AFTER_LOGIC];
+  case LAZY_SUB: return handlers[op->operand_size == 8 ? JCC_64_AFTER_SUB : JCC_32_AFTER_SUB];
+  case LAZY_LOGIC: return handlers[op->operand_size == 8 ? JCC_64_AFTER_LOGIC : JCC_32_AFTER_LOGIC];
   default: return NULL;
   }
 }

@@ -70,6 +70,35 @@ static ir_execute *const handlers[FLAGLESS_KINDS][4] = {
     [FLAGLESS_ROR] = FLAGLESS_ENTRY(ror),
 };
 
+/* SHLD and SHRD; the count is from 1 to the width less 1. */
+EXEC_INLINE void flagless_double(struct vcpu *v, const struct ir_op *op, bool left, unsigned size) {
+  const unsigned to = op->operand[0].reg, bits = size * 8, count = (unsigned)op->immediate & (bits - 1);
+  const uint64_t a = truncate_to(v->s.gpr[to], size), b = truncate_to(v->s.gpr[op->operand[1].reg], size);
+  const uint64_t result = left ? a << count | b >> (bits - count) : a >> count | b << (bits - count);
+  v->s.gpr[to] = truncate_to(result, size);
+  return vcpu_next(v, op);
+}
+
+static void shld_4(struct vcpu *v, const struct ir_op *op) {
+  return flagless_double(v, op, true, 4);
+}
+static void shld_8(struct vcpu *v, const struct ir_op *op) {
+  return flagless_double(v, op, true, 8);
+}
+static void shrd_4(struct vcpu *v, const struct ir_op *op) {
+  return flagless_double(v, op, false, 4);
+}
+static void shrd_8(struct vcpu *v, const struct ir_op *op) {
+  return flagless_double(v, op, false, 8);
+}
+
+static ir_execute *bind_double(const struct ir_op *op) {
+  const unsigned size = op->operand[0].size;
+  if (size < 4 || op->operand[2].kind != IR_IMMEDIATE || !(op->immediate & (size * 8 - 1))) return NULL;
+  if (op->opcode == IR_SHLD) return size == 8 ? shld_8 : shld_4;
+  return size == 8 ? shrd_8 : shrd_4;
+}
+
 static int kind_of(const struct ir_op *op) {
   switch (op->opcode) {
   case IR_ADD: return FLAGLESS_ADD;
@@ -90,6 +119,7 @@ ir_execute *bind_flagless(const struct ir_op *op) {
   const int kind = kind_of(op);
   const unsigned size = op->operand[0].size;
   const bool by_register = op->operand[1].kind == IR_GPR;
+  if (op->opcode == IR_SHLD || op->opcode == IR_SHRD) return bind_double(op);
   if (kind < 0 || size < 4 || op->operand[0].kind != IR_GPR) return NULL;
   if (kind >= FLAGLESS_SHL && by_register) return NULL; /* the count is CL */
   return handlers[kind][(size == 8 ? 2 : 0) + !by_register];

@@ -114,6 +114,11 @@ EXEC_INLINE uint8_t *stack_host(const struct vcpu *v, uint64_t sp, enum fast_kin
   return fast_host(&v->mmu->bank->table[kind], sp, 8);
 }
 
+/* The same for a stack pointer of 32 bits, outside 64-bit mode; NULL for others. */
+EXEC_INLINE uint8_t *stack_host_32(const struct vcpu *v, uint32_t sp, enum fast_kind kind) {
+  return MEM_LIKELY(v->mode & DECODE_STACK_32) ? mem_fast(v, VMXSIM_SS, sp, 4, kind) : NULL;
+}
+
 struct loaded load_slow(struct vcpu *v, unsigned segment, uint64_t offset, unsigned size);
 
 EXEC_INLINE struct loaded load_at(struct vcpu *v, unsigned segment, uint64_t offset, unsigned size) {

@@ -35,6 +35,23 @@ static void push_64_immediate(struct vcpu *v, const struct ir_op *op) {
   return push_64(v, op, op->immediate);
 }
 
+EXEC_INLINE void push_32(struct vcpu *v, const struct ir_op *op, uint64_t value) {
+  const uint32_t sp = (uint32_t)v->s.gpr[VMXSIM_RSP] - 4;
+  uint8_t *host = stack_host_32(v, sp, FAST_WRITE);
+  if (!MEM_LIKELY(host)) return push(v, op);
+  host_store(host, 4, value);
+  v->s.gpr[VMXSIM_RSP] = sp;
+  return vcpu_next(v, op);
+}
+
+static void push_32_register(struct vcpu *v, const struct ir_op *op) {
+  return push_32(v, op, v->s.gpr[op->operand[0].reg]);
+}
+
+static void push_32_immediate(struct vcpu *v, const struct ir_op *op) {
+  return push_32(v, op, op->immediate);
+}
+
 /* Of 32 bits only the lower half is written, as all but the oldest processors do. */
 static bool push_segment_step(struct vcpu *v, const struct ir_op *op) {
   unsigned size = op->operand_size;
@@ -67,6 +84,15 @@ static void pop_64_register(struct vcpu *v, const struct ir_op *op) {
   if (!MEM_LIKELY(host)) return pop(v, op);
   v->s.gpr[VMXSIM_RSP] += 8;
   v->s.gpr[op->operand[0].reg] = host_load(host, 8); /* POP RSP: the value stands */
+  return vcpu_next(v, op);
+}
+
+static void pop_32_register(struct vcpu *v, const struct ir_op *op) {
+  const uint32_t sp = (uint32_t)v->s.gpr[VMXSIM_RSP];
+  const uint8_t *host = stack_host_32(v, sp, FAST_READ);
+  if (!MEM_LIKELY(host)) return pop(v, op);
+  v->s.gpr[VMXSIM_RSP] = sp + 4;
+  v->s.gpr[op->operand[0].reg] = host_load(host, 4);
   return vcpu_next(v, op);
 }
 
@@ -214,13 +240,16 @@ EXEC_HANDLER(leave, leave_step)
 /* An operand size of 8 is 64-bit mode. */
 static ir_execute *bind_push(const struct ir_op *op) {
   if (op->operand[0].kind == IR_SEGMENT) return push_segment;
-  if (op->operand_size != 8 || op->operand[0].kind == IR_MEMORY) return push;
-  return op->operand[0].kind == IR_GPR ? push_64_register : push_64_immediate;
+  if (op->operand_size < 4 || op->operand[0].kind == IR_MEMORY) return push;
+  const bool is_register = op->operand[0].kind == IR_GPR;
+  if (op->operand_size == 8) return is_register ? push_64_register : push_64_immediate;
+  return is_register ? push_32_register : push_32_immediate;
 }
 
 static ir_execute *bind_pop(const struct ir_op *op) {
   if (op->operand[0].kind == IR_SEGMENT) return NULL;
-  return op->operand_size == 8 && op->operand[0].kind == IR_GPR ? pop_64_register : pop;
+  if (op->operand_size < 4 || op->operand[0].kind != IR_GPR) return pop;
+  return op->operand_size == 8 ? pop_64_register : pop_32_register;
 }
 
 ir_execute *bind_stack(const struct ir_op *op) {

@@ -8,6 +8,7 @@
 #include "cpu/exec/io.h"
 #include "cpu/exec/wait.h"
 #include "cpu/mmu/mmu.h"
+#include "libvmxsim/machine/host_memory.h"
 #include "libvmxsim/machine/machine_internal.h"
 
 static void *default_reallocate(void *context, void *pointer, size_t size) {
@@ -117,7 +118,9 @@ void vmxsim_machine_destroy(vmxsim_machine *handle) {
   const struct vmxsim_allocator copy = machine->allocator;
   const struct vmxsim_allocator *const allocator = machine->has_allocator ? &copy : NULL;
   for (unsigned i = 0; i < machine->vcpus; i++) destroy_vcpu(machine_allocator(machine), machine->vcpu[i]);
-  for (size_t i = 0; i < machine->owned_rams; i++) memory_release(allocator, machine->owned_ram[i]);
+  for (size_t i = 0; i < machine->owned_rams; i++) {
+    host_memory_release(allocator, machine->owned_ram[i].memory, machine->owned_ram[i].size);
+  }
   physical_destroy(machine->memory);
   memory_release(allocator, handle);
 }

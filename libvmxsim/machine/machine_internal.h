@@ -131,7 +131,10 @@ struct machine {
   void *unmapped_context;
   bool is_running, is_stepping, is_telling;
   bool out_of_memory; /* in this run */
-  void *owned_ram[OWNED_RAM_MAX];
+  struct owned_ram {
+    void *memory;
+    size_t size;
+  } owned_ram[OWNED_RAM_MAX];
   size_t owned_rams;
   struct device_state device_state[DEVICE_STATES_MAX];
   size_t device_states;

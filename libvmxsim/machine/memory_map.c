@@ -1,7 +1,7 @@
 /* The memory of a machine by the public face: mapping it, and reaching it from outside. */
 #include <string.h>
 
-#include "cpu/allocate.h"
+#include "libvmxsim/machine/host_memory.h"
 #include "libvmxsim/machine/machine_internal.h"
 
 enum { PAGE = 4096 };
@@ -21,9 +21,9 @@ static vmxsim_status own_memory(struct machine *machine, uint64_t size, void **h
                         "the machine has allocated memory 64 times; map memory of your own");
   }
   if (size > SIZE_MAX / 2) return VMXSIM_ERROR_MEMORY;
-  *host = memory_allocate(machine_allocator(machine), (size_t)size);
+  *host = host_memory_allocate(machine_allocator(machine), (size_t)size);
   if (!*host) return VMXSIM_ERROR_MEMORY;
-  machine->owned_ram[machine->owned_rams++] = *host;
+  machine->owned_ram[machine->owned_rams++] = (struct owned_ram){*host, (size_t)size};
   return VMXSIM_OK;
 }
 
@@ -39,7 +39,10 @@ vmxsim_status vmxsim_machine_map(vmxsim_machine *handle, uint64_t address, uint6
   if (!status && owned) status = own_memory(machine, size, &host);
   if (status) return status;
   if (physical_map(machine->memory, address, size, kind_of(kind), host)) return VMXSIM_OK;
-  if (owned) memory_release(machine_allocator(machine), machine->owned_ram[--machine->owned_rams]);
+  if (owned) {
+    machine->owned_rams--;
+    host_memory_release(machine_allocator(machine), host, (size_t)size);
+  }
   return VMXSIM_ERROR_MEMORY;
 }
 

@@ -98,7 +98,8 @@ static bool is_wanted(const struct trace *trace, const struct vmxsim_event *even
 static void write_event(void *context, const struct vmxsim_event *event) {
   struct trace *const trace = context;
   char line[400];
-  if (!is_wanted(trace, event)) return;
+  vmx_watch_event(&trace->vmx, event);
+  if (!(trace->mask & VMXSIM_EVENT_BIT(event->kind)) || !is_wanted(trace, event)) return;
   if (trace->json) {
     vmxsim_event_json(event, line, sizeof line);
   } else {
@@ -107,12 +108,19 @@ static void write_event(void *context, const struct vmxsim_event *event) {
   fprintf(trace->file, "%s\n", line);
 }
 
+#define VMX_COUNTED (VMXSIM_EVENT_BIT(VMXSIM_EVENT_vm_entry) | VMXSIM_EVENT_BIT(VMXSIM_EVENT_vm_exit))
+
 void trace_listen(struct trace *trace, vmxsim_machine *machine) {
-  if (trace->file) vmxsim_machine_on_event(machine, trace->mask, write_event, trace);
+  const uint64_t counted = trace->mask & VMX_COUNTED ? VMX_COUNTED : 0;
+  trace->vmx.machine = machine;
+  trace->vmx.file = trace->file ? trace->file : stderr;
+  vmxsim_machine_on_event(machine, trace->mask | counted | VMXSIM_EVENT_BIT(VMXSIM_EVENT_vm_entry_failure), write_event,
+                          trace);
 }
 
 bool trace_close(struct trace *trace) {
   if (!trace->file) return true;
+  if ((trace->mask & VMX_COUNTED) && !trace->json) vmx_watch_summary(&trace->vmx, trace->file);
   bool good = !fflush(trace->file) && !ferror(trace->file);
   if (trace->file != stderr) good = !fclose(trace->file) && good;
   trace->file = NULL;

@@ -6,12 +6,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "vmxsim/machine.h"
+#include "cli/run_vmx.h"
 
 enum { TRACE_RANGES_MAX = 32 };
 
 struct trace {
   FILE *file; /* NULL: no trace */
+  struct vmx_watch vmx;
   bool json;
   uint64_t mask;    /* kinds that are wanted */
   uint64_t limited; /* of these, the ones that are wanted at some linear addresses only */
@@ -25,7 +26,10 @@ struct trace {
 bool trace_parse(const char *filter, struct trace *trace);
 /* Opens `path` (NULL: standard error); complains and returns false. */
 bool trace_open(struct trace *trace, const char *path);
+/* Without a trace, VM entries that fail are told of all the same. */
 void trace_listen(struct trace *trace, vmxsim_machine *machine);
-bool trace_close(struct trace *trace); /* complains and returns false if something could not be written */
+/* With a summary of VM exits, if these were asked for; complains and returns false if something could not be written.
+ */
+bool trace_close(struct trace *trace);
 
 #endif

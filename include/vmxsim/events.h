@@ -17,6 +17,8 @@ extern "C" {
 
 typedef struct vmxsim_machine vmxsim_machine;
 typedef struct vmxsim_vcpu vmxsim_vcpu;
+struct vmxsim_vmx;
+struct vmxsim_vmx_trace;
 
 /* VMXSIM_EVENT_instruction and so on. New kinds are added at the end. */
 enum vmxsim_event_kind {
@@ -82,6 +84,10 @@ struct vmxsim_event {
       uint8_t bytes;
       uint64_t value;
     } access;
+    struct {
+      const struct vmxsim_vmx *vmx;         /* of the vCPU, with its VMCS: include/vmxsim/vmx.h */
+      const struct vmxsim_vmx_trace *trace; /* what happened; both are good until the callback returns */
+    } vmx;
   } u;
 };
 

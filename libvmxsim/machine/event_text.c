@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "decode/disassemble.h"
+#include "libvmxsim/machine/event_line.h"
 #include "vmxsim/machine.h"
 
 static const struct {
@@ -32,12 +33,7 @@ size_t vmxsim_disassemble(unsigned bits, uint64_t address, const uint8_t *bytes,
 
 /* --- a line that grows -------------------------------------------------------------------------------------------- */
 
-struct line {
-  char *text;
-  size_t size, length; /* length: what it would be */
-};
-
-__attribute__((format(printf, 2, 3))) static void put(struct line *line, const char *format, ...) {
+void event_put(struct event_line *line, const char *format, ...) {
   const bool full = line->length >= line->size;
   va_list arguments;
   va_start(arguments, format);
@@ -46,8 +42,6 @@ __attribute__((format(printf, 2, 3))) static void put(struct line *line, const c
   va_end(arguments);
   if (n > 0) line->length += (size_t)n;
 }
-
-typedef unsigned long long number;
 
 /* --- both forms --------------------------------------------------------------------------------------------------- */
 
@@ -74,51 +68,51 @@ static void disassemble(const struct vmxsim_event *e, char *text, size_t size) {
 
 /* --- text --------------------------------------------------------------------------------------------------------- */
 
-static void put_instruction(struct line *line, const struct vmxsim_event *e) {
+static void put_instruction(struct event_line *line, const struct vmxsim_event *e) {
   char text[100];
   disassemble(e, text, sizeof text);
   for (unsigned i = 0; i < 8 || i < e->u.instruction.length; i++) {
     if (i < e->u.instruction.length)
-      put(line, "%02x ", e->u.instruction.bytes[i]);
+      event_put(line, "%02x ", e->u.instruction.bytes[i]);
     else
-      put(line, "   ");
+      event_put(line, "   ");
   }
-  put(line, " %s", text);
+  event_put(line, " %s", text);
 }
 
-static void put_interrupt(struct line *line, const struct vmxsim_event *e) {
-  put(line, "vector 0x%02x", e->u.interrupt.vector);
-  if (e->kind == VMXSIM_EVENT_exception) put(line, " %s", exception_name(e->u.interrupt.vector));
-  if (e->u.interrupt.has_error_code) put(line, "  error code 0x%x", e->u.interrupt.error_code);
+static void put_interrupt(struct event_line *line, const struct vmxsim_event *e) {
+  event_put(line, "vector 0x%02x", e->u.interrupt.vector);
+  if (e->kind == VMXSIM_EVENT_exception) event_put(line, " %s", exception_name(e->u.interrupt.vector));
+  if (e->u.interrupt.has_error_code) event_put(line, "  error code 0x%x", e->u.interrupt.error_code);
   if (e->kind == VMXSIM_EVENT_exception && e->u.interrupt.vector == 14)
-    put(line, "  address 0x%llx", (number)e->u.interrupt.address);
+    event_put(line, "  address 0x%llx", (number)e->u.interrupt.address);
 }
 
-static void put_message(struct line *line, const struct vmxsim_event *e) {
-  put(line, "%s  vector 0x%02x  to ", delivery_name(e->u.message.delivery), e->u.message.vector);
+static void put_message(struct event_line *line, const struct vmxsim_event *e) {
+  event_put(line, "%s  vector 0x%02x  to ", delivery_name(e->u.message.delivery), e->u.message.vector);
   if (e->u.message.shorthand)
-    put(line, "%s", shorthand_name(e->u.message.shorthand));
+    event_put(line, "%s", shorthand_name(e->u.message.shorthand));
   else
-    put(line, "%s 0x%x", e->u.message.logical ? "logical" : "physical", e->u.message.destination);
+    event_put(line, "%s 0x%x", e->u.message.logical ? "logical" : "physical", e->u.message.destination);
 }
 
-static void put_mode(struct line *line, const struct vmxsim_event *e) {
-  put(line, "%u-bit code -> %u-bit code  cpl %u -> %u", e->u.mode.before, e->u.mode.after, e->u.mode.cpl_before,
-      e->u.mode.cpl_after);
-  put(line, "%s%s%s", e->u.mode.protection ? "  protected" : "", e->u.mode.v86 ? "  virtual-8086" : "",
-      e->u.mode.paging ? "  paging" : "");
+static void put_mode(struct event_line *line, const struct vmxsim_event *e) {
+  event_put(line, "%u-bit code -> %u-bit code  cpl %u -> %u", e->u.mode.before, e->u.mode.after, e->u.mode.cpl_before,
+            e->u.mode.cpl_after);
+  event_put(line, "%s%s%s", e->u.mode.protection ? "  protected" : "", e->u.mode.v86 ? "  virtual-8086" : "",
+            e->u.mode.paging ? "  paging" : "");
 }
 
-static void put_register(struct line *line, const struct vmxsim_event *e) {
+static void put_register(struct event_line *line, const struct vmxsim_event *e) {
   if (e->kind == VMXSIM_EVENT_control_write)
-    put(line, "cr%u = 0x%llx", e->u.system_register.number, (number)e->u.system_register.value);
+    event_put(line, "cr%u = 0x%llx", e->u.system_register.number, (number)e->u.system_register.value);
   else if (e->u.system_register.faulted)
-    put(line, "0x%x  #GP(0)", e->u.system_register.number);
+    event_put(line, "0x%x  #GP(0)", e->u.system_register.number);
   else
-    put(line, "0x%x = 0x%llx", e->u.system_register.number, (number)e->u.system_register.value);
+    event_put(line, "0x%x = 0x%llx", e->u.system_register.number, (number)e->u.system_register.value);
 }
 
-static void put_details(struct line *line, const struct vmxsim_event *e) {
+static void put_details(struct event_line *line, const struct vmxsim_event *e) {
   switch (e->kind) {
   case VMXSIM_EVENT_instruction: put_instruction(line, e); break;
   case VMXSIM_EVENT_exception:
@@ -127,7 +121,7 @@ static void put_details(struct line *line, const struct vmxsim_event *e) {
   case VMXSIM_EVENT_nmi: put_interrupt(line, e); break;
   case VMXSIM_EVENT_message: put_message(line, e); break;
   case VMXSIM_EVENT_mode: put_mode(line, e); break;
-  case VMXSIM_EVENT_far_transfer: put(line, "from 0x%llx", (number)e->u.far_transfer.from_rip); break;
+  case VMXSIM_EVENT_far_transfer: event_put(line, "from 0x%llx", (number)e->u.far_transfer.from_rip); break;
   case VMXSIM_EVENT_control_write:
   case VMXSIM_EVENT_msr_read:
   case VMXSIM_EVENT_msr_write: put_register(line, e); break;
@@ -135,17 +129,25 @@ static void put_details(struct line *line, const struct vmxsim_event *e) {
   case VMXSIM_EVENT_port_write:
   case VMXSIM_EVENT_mmio_read:
   case VMXSIM_EVENT_mmio_write:
-    put(line, "0x%llx  %u bytes = 0x%llx", (number)e->u.access.address, e->u.access.bytes, (number)e->u.access.value);
+    event_put(line, "0x%llx  %u bytes = 0x%llx", (number)e->u.access.address, e->u.access.bytes,
+              (number)e->u.access.value);
     break;
+  case VMXSIM_EVENT_vmx_instruction:
+  case VMXSIM_EVENT_vm_entry:
+  case VMXSIM_EVENT_vm_entry_failure:
+  case VMXSIM_EVENT_vm_injection:
+  case VMXSIM_EVENT_vm_exit:
+  case VMXSIM_EVENT_vmx_abort: event_put_vmx(line, e); break;
   default: break;
   }
 }
 
 size_t vmxsim_event_text(const struct vmxsim_event *e, char *text, size_t size) {
-  struct line line = {text, size, 0};
+  struct event_line line = {text, size, 0};
   if ((unsigned)e->kind >= VMXSIM_EVENT_KINDS) return 0;
-  put(&line, "%2u %12llu  %04x:%0*llx  ", e->vcpu, (number)e->cycle, e->cs, e->rip >> 32 ? 16 : 8, (number)e->rip);
-  if (e->kind != VMXSIM_EVENT_instruction) put(&line, "%-18s ", kinds[e->kind].name);
+  event_put(&line, "%2u %12llu  %04x:%0*llx  ", e->vcpu, (number)e->cycle, e->cs, e->rip >> 32 ? 16 : 8,
+            (number)e->rip);
+  if (e->kind != VMXSIM_EVENT_instruction) event_put(&line, "%-18s ", kinds[e->kind].name);
   put_details(&line, e);
   while (line.length && line.length < size && text[line.length - 1] == ' ') text[--line.length] = 0;
   return line.length;
@@ -154,26 +156,26 @@ size_t vmxsim_event_text(const struct vmxsim_event *e, char *text, size_t size) 
 /* --- JSON: addresses and values of 64 bits are strings --------------------------------------------------------------
  */
 
-static void put_bytes(struct line *line, const struct vmxsim_event *e) {
+static void put_bytes(struct event_line *line, const struct vmxsim_event *e) {
   char text[100];
   disassemble(e, text, sizeof text);
-  put(line, ", \"bits\": %u, \"bytes\": \"", e->u.instruction.bits);
-  for (unsigned i = 0; i < e->u.instruction.length; i++) put(line, "%02x", e->u.instruction.bytes[i]);
-  put(line, "\", \"text\": \"%s\"", text);
+  event_put(line, ", \"bits\": %u, \"bytes\": \"", e->u.instruction.bits);
+  for (unsigned i = 0; i < e->u.instruction.length; i++) event_put(line, "%02x", e->u.instruction.bytes[i]);
+  event_put(line, "\", \"text\": \"%s\"", text);
 }
 
-static void put_interrupt_members(struct line *line, const struct vmxsim_event *e) {
-  put(line, ", \"vector\": %u", e->u.interrupt.vector);
-  if (e->u.interrupt.has_error_code) put(line, ", \"error_code\": %u", e->u.interrupt.error_code);
+static void put_interrupt_members(struct event_line *line, const struct vmxsim_event *e) {
+  event_put(line, ", \"vector\": %u", e->u.interrupt.vector);
+  if (e->u.interrupt.has_error_code) event_put(line, ", \"error_code\": %u", e->u.interrupt.error_code);
   if (e->kind == VMXSIM_EVENT_exception && e->u.interrupt.vector == 14)
-    put(line, ", \"address\": \"0x%llx\"", (number)e->u.interrupt.address);
+    event_put(line, ", \"address\": \"0x%llx\"", (number)e->u.interrupt.address);
 }
 
 static const char *truth(bool value) {
   return value ? "true" : "false";
 }
 
-static void put_members(struct line *line, const struct vmxsim_event *e) {
+static void put_members(struct event_line *line, const struct vmxsim_event *e) {
   switch (e->kind) {
   case VMXSIM_EVENT_instruction: put_bytes(line, e); break;
   case VMXSIM_EVENT_exception:
@@ -181,41 +183,50 @@ static void put_members(struct line *line, const struct vmxsim_event *e) {
   case VMXSIM_EVENT_external_interrupt:
   case VMXSIM_EVENT_nmi: put_interrupt_members(line, e); break;
   case VMXSIM_EVENT_message:
-    put(line, ", \"vector\": %u, \"delivery\": \"%s\", \"shorthand\": \"%s\", \"logical\": %s, \"destination\": %u",
-        e->u.message.vector, delivery_name(e->u.message.delivery), shorthand_name(e->u.message.shorthand),
-        truth(e->u.message.logical), e->u.message.destination);
+    event_put(line,
+              ", \"vector\": %u, \"delivery\": \"%s\", \"shorthand\": \"%s\", \"logical\": %s, \"destination\": %u",
+              e->u.message.vector, delivery_name(e->u.message.delivery), shorthand_name(e->u.message.shorthand),
+              truth(e->u.message.logical), e->u.message.destination);
     break;
   case VMXSIM_EVENT_mode:
-    put(line,
-        ", \"bits_before\": %u, \"bits\": %u, \"cpl_before\": %u, \"cpl\": %u, \"protection\": %s, \"v86\": %s, "
-        "\"paging\": %s",
-        e->u.mode.before, e->u.mode.after, e->u.mode.cpl_before, e->u.mode.cpl_after, truth(e->u.mode.protection),
-        truth(e->u.mode.v86), truth(e->u.mode.paging));
+    event_put(line,
+              ", \"bits_before\": %u, \"bits\": %u, \"cpl_before\": %u, \"cpl\": %u, \"protection\": %s, \"v86\": %s, "
+              "\"paging\": %s",
+              e->u.mode.before, e->u.mode.after, e->u.mode.cpl_before, e->u.mode.cpl_after, truth(e->u.mode.protection),
+              truth(e->u.mode.v86), truth(e->u.mode.paging));
     break;
-  case VMXSIM_EVENT_far_transfer: put(line, ", \"from_rip\": \"0x%llx\"", (number)e->u.far_transfer.from_rip); break;
+  case VMXSIM_EVENT_far_transfer:
+    event_put(line, ", \"from_rip\": \"0x%llx\"", (number)e->u.far_transfer.from_rip);
+    break;
   case VMXSIM_EVENT_control_write:
   case VMXSIM_EVENT_msr_read:
   case VMXSIM_EVENT_msr_write:
-    put(line, ", \"register\": %u, \"value\": \"0x%llx\", \"faulted\": %s", e->u.system_register.number,
-        (number)e->u.system_register.value, truth(e->u.system_register.faulted));
+    event_put(line, ", \"register\": %u, \"value\": \"0x%llx\", \"faulted\": %s", e->u.system_register.number,
+              (number)e->u.system_register.value, truth(e->u.system_register.faulted));
     break;
   case VMXSIM_EVENT_port_read:
   case VMXSIM_EVENT_port_write:
   case VMXSIM_EVENT_mmio_read:
   case VMXSIM_EVENT_mmio_write:
-    put(line, ", \"address\": \"0x%llx\", \"size\": %u, \"value\": \"0x%llx\"", (number)e->u.access.address,
-        e->u.access.bytes, (number)e->u.access.value);
+    event_put(line, ", \"address\": \"0x%llx\", \"size\": %u, \"value\": \"0x%llx\"", (number)e->u.access.address,
+              e->u.access.bytes, (number)e->u.access.value);
     break;
+  case VMXSIM_EVENT_vmx_instruction:
+  case VMXSIM_EVENT_vm_entry:
+  case VMXSIM_EVENT_vm_entry_failure:
+  case VMXSIM_EVENT_vm_injection:
+  case VMXSIM_EVENT_vm_exit:
+  case VMXSIM_EVENT_vmx_abort: event_put_vmx_members(line, e); break;
   default: break;
   }
 }
 
 size_t vmxsim_event_json(const struct vmxsim_event *e, char *text, size_t size) {
-  struct line line = {text, size, 0};
+  struct event_line line = {text, size, 0};
   if ((unsigned)e->kind >= VMXSIM_EVENT_KINDS) return 0;
-  put(&line, "{\"event\": \"%s\", \"cpu\": %u, \"cycle\": %llu, \"cs\": %u, \"rip\": \"0x%llx\"", kinds[e->kind].name,
-      e->vcpu, (number)e->cycle, e->cs, (number)e->rip);
+  event_put(&line, "{\"event\": \"%s\", \"cpu\": %u, \"cycle\": %llu, \"cs\": %u, \"rip\": \"0x%llx\"",
+            kinds[e->kind].name, e->vcpu, (number)e->cycle, e->cs, (number)e->rip);
   put_members(&line, e);
-  put(&line, "}");
+  event_put(&line, "}");
   return line.length;
 }

@@ -80,7 +80,9 @@ static void exits_in_non_root_operation(void **state) {
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     fake_enter(&cpu, i ? VMXSIM_VMRESUME : VMXSIM_VMLAUNCH);
     cpu.state.segment[VMXSIM_SS].access_rights |= 0x60;
+    cpu.state.rflags |= BIT(16); /* RF, which such exits save as 0 */
     assert_int_equal(fake_execute(&cpu, rows[i].opcode, 0x1234, 0), VMXSIM_VMX_EXITED);
+    assert_int_equal(VMREAD(&cpu, guest_rflags), 2);
     VMWRITE(&cpu, guest_ss_access_rights, 0xc093);
     assert_int_equal(VMREAD(&cpu, exit_reason), rows[i].reason);
     assert_int_equal(VMREAD(&cpu, exit_qualification), 0x55);
@@ -247,11 +249,17 @@ static void several_vmcss(void **state) {
   fake_fails_valid(&cpu, VMXSIM_VMRESUME, 0, 0, 5);
   fake_enter(&cpu, VMXSIM_VMLAUNCH);
   fake_exit(&cpu, VMXSIM_EXIT_hlt);
+  VMWRITE(&cpu, guest_rip, 0x100010);
   fake_succeeds(&cpu, VMXSIM_VMXOFF, 0);
   fake_succeeds(&cpu, VMXSIM_VMXON, VMXON_REGION);
   fake_fails_invalid(&cpu, VMXSIM_VMRESUME, 0);
   fake_succeeds(&cpu, VMXSIM_VMPTRLD, VMCS_A);
-  assert_int_equal(VMREAD(&cpu, guest_rip), 0x100000);
+  assert_int_equal(VMREAD(&cpu, guest_rip), 0x100010);
+  fake_enter(&cpu, VMXSIM_VMRESUME);
+  fake_exit(&cpu, VMXSIM_EXIT_hlt);
+  fake_succeeds(&cpu, VMXSIM_VMCLEAR, VMCS_A); /* the current one */
+  fake_succeeds(&cpu, VMXSIM_VMPTRLD, VMCS_A);
+  fake_fails_valid(&cpu, VMXSIM_VMRESUME, 0, 0, 5);
   assert_false(cpu.vmx.verdict_differs);
 }
 

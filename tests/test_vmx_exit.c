@@ -44,6 +44,37 @@ static void records_information(void **state) {
   assert_int_equal(VMREAD(&cpu, vm_exit_interruption_information), 0);
 }
 
+/* Exceptions have no error code in real-address mode. */
+static void records_no_error_code_in_real_mode(void **state) {
+  (void)state;
+  const struct vmxsim_vmx_exit exit = {
+      .has_event = true,
+      .event = {.type = VMXSIM_EVENT_HARDWARE_EXCEPTION, .vector = 13, .has_error_code = true, .error_code = 8},
+  };
+  set_up();
+  cpu.state.cr0 &= ~(CR0_PE | CR0_PG);
+  cpu.state.efer = 0;
+  vmxsim_vmx_exit(&cpu.vmx, &exit);
+  assert_int_equal(VMREAD(&cpu, vm_exit_interruption_information), 0x8000030d);
+  assert_int_equal(VMREAD(&cpu, vm_exit_interruption_error_code), 0);
+}
+
+/* Words that nothing activates count as 0. */
+static void controls_in_force(void **state) {
+  (void)state;
+  fake_set_up(&cpu, PROCESSOR, "long-mode");
+  VMWRITE(&cpu, secondary_processor_based_vm_execution_controls, BIT(VMXSIM_BIT_secondary_wbinvd_exiting));
+  SET_PRIMARY(&cpu, hlt_exiting);
+  assert_false(vmxsim_vmx_on(&cpu.vmx, primary, hlt_exiting));
+  enter();
+  assert_true(vmxsim_vmx_on(&cpu.vmx, primary, hlt_exiting));
+  assert_false(vmxsim_vmx_on(&cpu.vmx, secondary, wbinvd_exiting));
+  fake_exit(&cpu, VMXSIM_EXIT_hlt);
+  SET_PRIMARY(&cpu, activate_secondary_controls);
+  enter();
+  assert_true(vmxsim_vmx_on(&cpu.vmx, secondary, wbinvd_exiting));
+}
+
 static void vectoring_information(void **state) {
   (void)state;
   const struct vmxsim_vmx_event fault = {VMXSIM_EVENT_HARDWARE_EXCEPTION, 14, true, 2, 0};
@@ -470,6 +501,7 @@ static void intercepts_io(void **state) {
   assert_true(vmxsim_vmx_intercepts_io(&cpu.vmx, 0x81, 1));
   assert_false(vmxsim_vmx_intercepts_io(&cpu.vmx, 0x7fff, 1));
   assert_true(vmxsim_vmx_intercepts_io(&cpu.vmx, 0x7fff, 2));
+  fake_put(&cpu, BITMAP_B, 0, 1);
   assert_false(vmxsim_vmx_intercepts_io(&cpu.vmx, 0xffff, 1));
   assert_true(vmxsim_vmx_intercepts_io(&cpu.vmx, 0xffff, 2)); /* beyond the last port */
 }
@@ -584,6 +616,8 @@ static void guest_tsc(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(records_information),
+      cmocka_unit_test(records_no_error_code_in_real_mode),
+      cmocka_unit_test(controls_in_force),
       cmocka_unit_test(vectoring_information),
       cmocka_unit_test(saves_registers),
       cmocka_unit_test(saves_by_control),

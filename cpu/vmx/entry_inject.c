@@ -14,12 +14,12 @@ static struct vmxsim_vmx_event event_of(const struct vmxsim_vmx *vmx, uint64_t i
   };
 }
 
-/* An injected NMI blocks further ones: virtual ones with "virtual NMIs". */
+/* An injected NMI blocks further ones: virtual ones with "virtual NMIs". If the delivery ends in a VM exit, the control
+ * reads as 0 after it. */
 static void deliver(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_event *event) {
   if (event->type == VMXSIM_EVENT_NMI) vmx->state->blocking_by_nmi = true;
   vmxsim_vmx_begin_delivery(vmx, event);
   vmx->port->deliver(vmx->context, event);
-  if (!vmx->in_non_root) return;
   vmxsim_vmx_end_delivery(vmx);
   vmx->mtf_pending = vmxsim_vmx_on(vmx, primary, monitor_trap_flag);
 }

@@ -40,16 +40,16 @@ static void save_mode(struct vmxsim_vmx *vmx) {
   SET_FIELD(vmx, vm_entry_controls, (FIELD(vmx, vm_entry_controls) & ~bit) | (vmx->state->efer & EFER_LMA ? bit : 0));
 }
 
+/* The bases of SS, DS and ES have 32 bits, also where the register is unusable. */
 static void save_segments(struct vmxsim_vmx *vmx) {
   for (unsigned n = 0; n < SEGMENT_REGISTERS; n++) {
     const struct vmxsim_segment *segment = vmx_segment(vmx->state, n);
     const uint64_t rights = segment->access_rights & ~(AR_RESERVED_LOW | AR_RESERVED_HIGH);
     const bool narrow = n == VMXSIM_SS || n == VMXSIM_DS || n == VMXSIM_ES;
-    const bool unusable = rights & AR_UNUSABLE;
     vmx_set_field(vmx, VMXSIM_FIELD_guest_es_selector + n, segment->selector);
     vmx_set_field(vmx, VMXSIM_FIELD_guest_es_limit + n, segment->limit);
     vmx_set_field(vmx, VMXSIM_FIELD_guest_es_access_rights + n, rights);
-    vmx_set_field(vmx, VMXSIM_FIELD_guest_es_base + n, unusable && narrow ? segment->base & UINT32_MAX : segment->base);
+    vmx_set_field(vmx, VMXSIM_FIELD_guest_es_base + n, narrow ? segment->base & UINT32_MAX : segment->base);
   }
   SET_FIELD(vmx, guest_gdtr_base, vmx->state->gdtr.base);
   SET_FIELD(vmx, guest_gdtr_limit, vmx->state->gdtr.limit);

@@ -37,7 +37,6 @@ static void make_current(struct vmxsim_vmx *vmx, uint64_t pointer) {
   vmx->port->read_memory(vmx->context, pointer, region, sizeof region);
   (void)vmxsim_vmcs_from_region(&vmx->vmcs, (uint32_t)(vmx->capabilities->ia32_vmx_basic & VMX_BASIC_REVISION), region);
   vmx->current = pointer;
-  vmx->verdict_holds = false;
 }
 
 /* The shadow-VMCS indicator (bit 31) may be 1 only where VMCS shadowing is. */

@@ -151,7 +151,8 @@ struct vmxsim_vmx {
   struct vmxsim_vmcs vmcs; /* the current VMCS, decoded, while there is one */
 
   /* The verdict on the last VM entry with this VMCS and what it was about; while it holds, only what changed since is
-   * evaluated again. `processor` also has the items that are not in vmxsim_state (dual_monitor, in_seam ...): 0. */
+   * evaluated again (clear verdict_holds after a change of the capabilities). `processor` also has the items that are
+   * not in vmxsim_state (dual_monitor, in_seam ...): 0. */
   struct vmxsim_processor_state processor;
   struct vmxsim_verdict verdict;
   bool verdict_holds;

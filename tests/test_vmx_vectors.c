@@ -51,11 +51,28 @@ static void set_state(void) {
   state->apic_base = (ITEM(apic_enabled) ? APIC_BASE_EN : 0) | (ITEM(apic_x2apic) ? APIC_BASE_EXTD : 0);
 }
 
+/* The items that are not in vmxsim_state; the others the engine has to find for itself. */
+static void set_other_state(void) {
+  static const enum vmxsim_processor_item items[] = {
+      VMXSIM_PROCESSOR_dual_monitor,
+      VMXSIM_PROCESSOR_executive_vmcs_launched,
+      VMXSIM_PROCESSOR_executive_controls_valid,
+      VMXSIM_PROCESSOR_executive_unrestricted_guest,
+      VMXSIM_PROCESSOR_executive_enable_ept,
+      VMXSIM_PROCESSOR_executive_virtual_nmis,
+      VMXSIM_PROCESSOR_executive_vmcs_shadowing,
+      VMXSIM_PROCESSOR_in_seam,
+  };
+  for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
+    cpu.vmx.processor.item[items[i]] = subject->state.item[items[i]];
+  }
+}
+
 static void set_engine(const struct vmxsim_vmcs *vmcs) {
   cpu.capabilities = *subject->processor;
   vmxsim_vmx_init(&cpu.vmx, &cpu.state, &cpu.capabilities, cpu.vmx.port, &cpu);
   cpu.vmx.verdict_audit = true;
-  cpu.vmx.processor = subject->state; /* for the items that are not in vmxsim_state */
+  set_other_state();
   cpu.vmx.vmcs = *vmcs;
   cpu.vmx.vmcs.launched = ITEM(launch_state);
   cpu.vmx.vmcs.shadow = ITEM(shadow_vmcs);

@@ -23,13 +23,12 @@ static bool trace_is_enabled(const struct vmxsim_vmx *vmx) {
   return vmx->port->read_msr(vmx->context, MSR_IA32_RTIT_CTL, &rtit_ctl) && (rtit_ctl & 1);
 }
 
-/* What #UD, VM exits and #GP(0) come from has been looked at before: those items stay as they are usual. */
+/* What #UD, VM exits and #GP(0) come from has been looked at before: those items (CS.L too) stay as they are usual. */
 static bool note_processor(struct vmxsim_vmx *vmx, bool vmresume) {
   const struct vmxsim_state *state = vmx->state;
   bool differs = false;
   differs |= note(vmx, VMXSIM_PROCESSOR_vmresume, vmresume);
   differs |= note(vmx, VMXSIM_PROCESSOR_efer_lma, (state->efer & EFER_LMA) != 0);
-  differs |= note(vmx, VMXSIM_PROCESSOR_cs_l, (state->segment[VMXSIM_CS].access_rights & AR_L) != 0);
   differs |= note(vmx, VMXSIM_PROCESSOR_blocking_by_mov_ss, state->blocking_by_mov_ss);
   differs |= note(vmx, VMXSIM_PROCESSOR_current_vmcs_pointer, vmx->current);
   differs |= note(vmx, VMXSIM_PROCESSOR_shadow_vmcs, vmx->vmcs.shadow);

@@ -613,6 +613,39 @@ static void guest_tsc(void **state) {
   assert_int_equal(vmxsim_vmx_guest_tsc(&cpu.vmx, 50), 1100);
 }
 
+/* SMM is outside VMX operation; RSM restores what SMRAM does not have. */
+static void smi_and_rsm(void **state) {
+  (void)state;
+  fake_set_up(&cpu, PROCESSOR, "long-mode");
+  SET_PIN(&cpu, nmi_exiting);
+  SET_PIN(&cpu, virtual_nmis);
+  enter();
+  cpu.state.blocking_by_nmi = cpu.state.blocking_by_mov_ss = true;
+  cpu.state.segment[VMXSIM_SS].access_rights |= 0x60;
+  cpu.vmx.mtf_pending = true;
+  vmxsim_vmx_enter_smm(&cpu.vmx);
+  assert_false(cpu.vmx.in_vmx_operation || cpu.vmx.in_non_root || cpu.vmx.mtf_pending || cpu.state.blocking_by_nmi);
+  assert_int_equal(cpu.state.cr4 & CR4_VMXE, 0);
+  fake_faults(&cpu, VMXSIM_VMREAD, 0, 6);
+  cpu.state.blocking_by_mov_ss = false;
+  cpu.state.cr0 &= ~BIT(5);
+  cpu.state.segment[VMXSIM_SS] = (struct vmxsim_segment){.selector = 0x10, .access_rights = 0xc093};
+  vmxsim_vmx_leave_smm(&cpu.vmx);
+  assert_true(cpu.vmx.in_vmx_operation && cpu.vmx.in_non_root && cpu.vmx.mtf_pending);
+  assert_true(cpu.state.blocking_by_nmi && cpu.state.blocking_by_mov_ss);
+  assert_false(vmxsim_vmx_nmis_blocked(&cpu.vmx));
+  assert_int_equal(cpu.state.cr4 & CR4_VMXE, CR4_VMXE);
+  assert_int_equal(cpu.state.cr0 & BIT(5), BIT(5)); /* NE is fixed */
+  assert_int_equal(cpu.state.segment[VMXSIM_SS].access_rights, 0xc0f3);
+  assert_int_equal(cpu.state.segment[VMXSIM_SS].selector, 0x13);
+  assert_int_equal(cpu.state.segment[VMXSIM_CS].selector, 0xb);
+  fake_reset(&cpu, PROCESSOR);
+  vmxsim_vmx_enter_smm(&cpu.vmx);
+  vmxsim_vmx_leave_smm(&cpu.vmx);
+  assert_false(cpu.vmx.in_vmx_operation);
+  assert_int_equal(cpu.state.cr4 & CR4_VMXE, CR4_VMXE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(records_information),
@@ -643,6 +676,7 @@ int main(void) {
       cmocka_unit_test(lmsw_and_pe),
       cmocka_unit_test(pause_loops),
       cmocka_unit_test(guest_tsc),
+      cmocka_unit_test(smi_and_rsm),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

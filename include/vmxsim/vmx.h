@@ -135,6 +135,13 @@ struct vmxsim_vmx_port {
   void (*trace)(void *context, const struct vmxsim_vmx *vmx, const struct vmxsim_vmx_trace *what); /* may be NULL */
 };
 
+/* What an SMI takes away and RSM gives back (SDM 3C, "Default Treatment of SMI Delivery"). */
+struct vmxsim_vmx_before_smm {
+  bool cr4_vmxe, in_vmx_operation, in_non_root;
+  uint8_t ss_dpl;
+  bool rflags_vm, blocking_by_sti, blocking_by_mov_ss, virtual_nmi_blocking, mtf_pending;
+};
+
 /* What VMX adds to a logical processor. Plain data: the members are the state of VMX operation (for snapshots, for
  * tests to look at); only this engine changes them, except where it says otherwise. */
 struct vmxsim_vmx {
@@ -169,6 +176,7 @@ struct vmxsim_vmx {
   struct vmxsim_vmx_event vectoring;
   uint64_t preemption_deadline; /* TSC at which the VMX-preemption timer reaches 0; UINT64_MAX if it does not run */
   uint64_t ple_first, ple_last; /* TSC of the first and the last PAUSE of a loop */
+  struct vmxsim_vmx_before_smm before_smm;
 };
 
 /* Outside VMX operation. Everything is borrowed and must stay. */
@@ -235,6 +243,11 @@ static inline void vmxsim_vmx_end_delivery(struct vmxsim_vmx *vmx) {
 /* Records the exit, saves the guest, loads the host. In a VMX abort the state is shutdown and vmx->aborted. Only in VMX
  * non-root operation. */
 void vmxsim_vmx_exit(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_exit *exit);
+
+/* SMIs and RSM. To be called before an SMI's delivery saves the state in SMRAM (CR4.VMXE is 0 there, and VMX operation
+ * is left), and after RSM loaded it from there (having shut down if CR4.VMXE is 1 in it). */
+void vmxsim_vmx_enter_smm(struct vmxsim_vmx *vmx);
+void vmxsim_vmx_leave_smm(struct vmxsim_vmx *vmx);
 
 /* --- VMX non-root operation ----------------------------------------------------------------------------------------
  */

@@ -44,6 +44,7 @@ struct fake_cpu {
   struct vmxsim_vmx_exit nested_exit; /* deliver() ends in this exit if `nested` */
   bool nested;
   unsigned traced[5]; /* by kind */
+  struct vmxsim_vmx_trace last_trace;
   /* The memory operand of an instruction */
   uint8_t operand[16];
   bool operand_faults;
@@ -108,8 +109,10 @@ static inline bool fake_a20_masked(void *context) {
 }
 
 static inline void fake_trace(void *context, const struct vmxsim_vmx *vmx, const struct vmxsim_vmx_trace *what) {
+  struct fake_cpu *cpu = context;
   (void)vmx;
-  ((struct fake_cpu *)context)->traced[what->kind]++;
+  cpu->traced[what->kind]++;
+  cpu->last_trace = *what;
 }
 
 static const struct vmxsim_vmx_port fake_port = {

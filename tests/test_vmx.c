@@ -299,6 +299,23 @@ static void supported_capabilities(void **state) {
   fake_faults(&cpu, VMXSIM_INVVPID, 0, UD);
 }
 
+static void traces_instructions(void **state) {
+  (void)state;
+  fake_set_up(&cpu, PROCESSOR, "long-mode");
+  VMWRITE(&cpu, guest_rip, 0x1234);
+  assert_int_equal(cpu.last_trace.opcode, VMXSIM_VMWRITE);
+  assert_int_equal(cpu.last_trace.encoding, VMXSIM_ENCODING_guest_rip);
+  assert_int_equal(cpu.last_trace.value, 0x1234);
+  fake_succeeds(&cpu, VMXSIM_VMCLEAR, VMCS_B);
+  assert_int_equal(cpu.last_trace.opcode, VMXSIM_VMCLEAR);
+  assert_int_equal(cpu.last_trace.pointer, VMCS_B);
+  assert_int_equal(cpu.last_trace.fail, VMXSIM_VMX_SUCCEED);
+  assert_int_equal(fake_execute(&cpu, VMXSIM_VMPTRLD, 1, 0), VMXSIM_VMX_DONE);
+  assert_int_equal(cpu.last_trace.pointer, 1);
+  assert_int_equal(cpu.last_trace.fail, VMXSIM_VMX_FAIL_VALID);
+  assert_int_equal(cpu.last_trace.error, 9);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_whole_life),
@@ -316,6 +333,7 @@ int main(void) {
       cmocka_unit_test(several_vmcss),
       cmocka_unit_test(invalidation_operands),
       cmocka_unit_test(supported_capabilities),
+      cmocka_unit_test(traces_instructions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

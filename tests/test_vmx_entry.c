@@ -104,7 +104,10 @@ static void efer_follows_the_mode(void **state) {
 static void unusable_segments(void **state) {
   (void)state;
   long_mode();
-  VMWRITE(&cpu, guest_ss_access_rights, 0x10000);
+  VMWRITE(&cpu, guest_cs_access_rights, 0xa0fb);
+  VMWRITE(&cpu, guest_cs_selector, 0xb);
+  VMWRITE(&cpu, guest_ss_access_rights, 0x10060);
+  VMWRITE(&cpu, guest_ss_selector, 0x13);
   VMWRITE(&cpu, guest_ss_base, 0x123456789);
   VMWRITE(&cpu, guest_fs_access_rights, 0x10000);
   VMWRITE(&cpu, guest_fs_base, 0x7fff12345678);
@@ -112,7 +115,7 @@ static void unusable_segments(void **state) {
   VMWRITE(&cpu, guest_ds_base, 0x123456789);
   fake_enter(&cpu, VMXSIM_VMLAUNCH);
   assert_int_equal(cpu.state.segment[VMXSIM_SS].base, 0x23456780);
-  assert_int_equal(cpu.state.segment[VMXSIM_SS].access_rights, 0x14000);
+  assert_int_equal(cpu.state.segment[VMXSIM_SS].access_rights, 0x14060); /* DPL is the CPL */
   assert_int_equal(cpu.state.segment[VMXSIM_DS].base, 0x23456789);
   assert_int_equal(cpu.state.segment[VMXSIM_FS].base, 0x7fff12345678);
   assert_int_equal(cpu.state.ldtr.access_rights & AR_UNUSABLE, AR_UNUSABLE);

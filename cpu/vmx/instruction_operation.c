@@ -16,7 +16,7 @@ bool vmx_may_enter_operation(const struct vmxsim_vmx *vmx) {
 enum vmxsim_vmx_result vmx_vmxon(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction) {
   uint64_t pointer;
   if (vmx->in_vmx_operation) return vmx_fail(vmx, VMXSIM_VMXON, VMXSIM_ERROR_NUMBER_vmxon_in_vmx_root_operation);
-  if (!vmx_read_pointer(instruction, &pointer)) return VMXSIM_VMX_PENDING;
+  if (!vmx_read_pointer(vmx, instruction, &pointer)) return VMXSIM_VMX_PENDING;
   if (!vmx_region_may_be_at(vmx, pointer)) return vmx_fail_invalid(vmx, VMXSIM_VMXON);
   /* Bit 31 must be 0 too. */
   if (vmx_read_memory(vmx, pointer, 4) != (vmx->capabilities->ia32_vmx_basic & VMX_BASIC_REVISION)) {

@@ -5,10 +5,10 @@
  */
 #include "cpu/vmx/internal.h"
 
-bool vmx_read_pointer(const struct vmxsim_vmx_instruction *instruction, uint64_t *pointer) {
+bool vmx_read_pointer(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction, uint64_t *pointer) {
   uint8_t bytes[8];
   if (!instruction->read(instruction->operand, bytes, sizeof bytes)) return false;
-  *pointer = vmx_get_bytes(bytes, sizeof bytes);
+  *pointer = vmx->operand = vmx_get_bytes(bytes, sizeof bytes);
   return true;
 }
 
@@ -47,7 +47,7 @@ static bool revision_is_right(const struct vmxsim_vmx *vmx, uint64_t revision) {
 
 enum vmxsim_vmx_result vmx_vmptrld(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction) {
   uint64_t pointer;
-  if (!vmx_read_pointer(instruction, &pointer)) return VMXSIM_VMX_PENDING;
+  if (!vmx_read_pointer(vmx, instruction, &pointer)) return VMXSIM_VMX_PENDING;
   if (!vmx_region_may_be_at(vmx, pointer)) {
     return vmx_fail(vmx, VMXSIM_VMPTRLD, VMXSIM_ERROR_NUMBER_vmptrld_with_invalid_physical_address);
   }
@@ -80,7 +80,7 @@ static void clear(struct vmxsim_vmx *vmx, uint64_t pointer) {
 
 enum vmxsim_vmx_result vmx_vmclear(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction) {
   uint64_t pointer;
-  if (!vmx_read_pointer(instruction, &pointer)) return VMXSIM_VMX_PENDING;
+  if (!vmx_read_pointer(vmx, instruction, &pointer)) return VMXSIM_VMX_PENDING;
   if (!vmx_region_may_be_at(vmx, pointer)) {
     return vmx_fail(vmx, VMXSIM_VMCLEAR, VMXSIM_ERROR_NUMBER_vmclear_with_invalid_physical_address);
   }

@@ -28,8 +28,14 @@ static void trace_end(struct vmxsim_vmx *vmx, enum vmxsim_vmx_opcode opcode, enu
   if (opcode == VMXSIM_VMREAD || opcode == VMXSIM_VMWRITE) {
     if (fail == VMXSIM_VMX_SUCCEED) return; /* traced with its value: instruction_fields.c */
   }
+  const bool has_operand = opcode == VMXSIM_VMXON || opcode == VMXSIM_VMPTRLD || opcode == VMXSIM_VMCLEAR;
   const struct vmxsim_vmx_trace what = {
-      .kind = VMXSIM_VMX_TRACE_INSTRUCTION, .opcode = opcode, .fail = fail, .error = error, .pointer = vmx->current};
+      .kind = VMXSIM_VMX_TRACE_INSTRUCTION,
+      .opcode = opcode,
+      .fail = fail,
+      .error = error,
+      .pointer = has_operand ? vmx->operand : vmx->current,
+  };
   vmx_trace(vmx, &what);
 }
 

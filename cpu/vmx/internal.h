@@ -75,7 +75,7 @@ vmx_instruction vmx_invept, vmx_invvpid;
 vmx_instruction vmx_enter;
 
 /* The operand of VMXON, VMPTRLD and VMCLEAR; false: it faulted. And whether a VMX region can be at an address. */
-bool vmx_read_pointer(const struct vmxsim_vmx_instruction *instruction, uint64_t *pointer);
+bool vmx_read_pointer(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction, uint64_t *pointer);
 bool vmx_region_may_be_at(const struct vmxsim_vmx *vmx, uint64_t address);
 /* There is no current VMCS any more: its data go to its region. */
 void vmx_release_current(struct vmxsim_vmx *vmx);

@@ -104,7 +104,7 @@ struct vmxsim_vmx_trace {
   enum vmxsim_vmx_opcode opcode;
   enum vmxsim_vmx_fail fail;
   uint32_t error;   /* VM-instruction error number; VMX-abort indicator */
-  uint64_t pointer; /* operand of VMXON, VMCLEAR, VMPTRLD; result of VMPTRST */
+  uint64_t pointer; /* operand of VMXON, VMCLEAR, VMPTRLD; of the others the current-VMCS pointer */
   uint64_t encoding, value;
   const struct vmxsim_outcome *outcome;
   const struct vmxsim_vmx_event *event;
@@ -154,6 +154,7 @@ struct vmxsim_vmx {
   bool in_non_root;
   bool aborted; /* VMX abort: shut down until reset */
   uint64_t vmxon_pointer;
+  uint64_t operand;        /* the pointer that VMXON, VMPTRLD or VMCLEAR last read; for traces */
   uint64_t current;        /* current-VMCS pointer */
   struct vmxsim_vmcs vmcs; /* the current VMCS, decoded, while there is one */
 
@@ -186,12 +187,10 @@ void vmxsim_vmx_init(struct vmxsim_vmx *vmx, struct vmxsim_state *state, const s
 /* The processor was reset: outside VMX operation again; nothing is written to memory. */
 void vmxsim_vmx_reset(struct vmxsim_vmx *vmx);
 
-/* Clears the controls that the engine does not carry out, so that VM entries with them fail as on a processor without.
- */
+/* Clears the controls that the engine does not carry out: VM entries with them fail as on a processor without. */
 void vmxsim_vmx_supported(struct vmxsim_capabilities *capabilities);
 
-/* --- instructions --------------------------------------------------------------------------------------------------
- */
+/* --- instructions --- */
 
 /* What an instruction came to. Unless it is DONE, RIP and flags are not the caller's to change. */
 enum vmxsim_vmx_result {
@@ -226,8 +225,7 @@ struct vmxsim_vmx_fault {
 enum vmxsim_vmx_result vmxsim_vmx_execute(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction,
                                           struct vmxsim_vmx_fault *fault);
 
-/* --- events and VM exits -------------------------------------------------------------------------------------------
- */
+/* --- events and VM exits --- */
 
 /* An event is about to be delivered in VMX non-root operation (one that does not cause a VM exit itself): a VM exit
  * before vmxsim_vmx_end_delivery() reports it as IDT-vectoring information. An exception met on the way that is
@@ -249,8 +247,7 @@ void vmxsim_vmx_exit(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_exit *exit)
 void vmxsim_vmx_enter_smm(struct vmxsim_vmx *vmx);
 void vmxsim_vmx_leave_smm(struct vmxsim_vmx *vmx);
 
-/* --- VMX non-root operation ----------------------------------------------------------------------------------------
- */
+/* --- VMX non-root operation --- */
 
 /* Whether a control is 1: false outside VMX non-root operation, and in words that are not activated. */
 static inline bool vmxsim_vmx_is_on(const struct vmxsim_vmx *vmx, vmxsim_control_word word, unsigned bit) {

@@ -63,6 +63,7 @@ void vcpu_update_mode(struct vcpu *v) {
   decode_mode mode = operating_mode(&v->s) | control_mode(&v->s);
   mode |= enforcement_mode(&v->s, mode, cpl);
   mode |= bit_if(cpl == 3, DECODE_CPL_3) | bit_if(cpl <= RFLAGS_IOPL_OF(v->s.rflags), DECODE_IOPL_OK);
+  mode |= bit_if(v->vmx.in_non_root, DECODE_NON_ROOT);
   if (mode == v->mode && cpl == v->cpl) return;
   tell_of_mode(v, mode, cpl);
   v->mode = mode;

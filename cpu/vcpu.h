@@ -12,6 +12,7 @@
 #include "vmxsim/allocator.h"
 #include "vmxsim/capabilities.h"
 #include "vmxsim/state.h"
+#include "vmxsim/vmx.h"
 
 struct machine;
 struct mmu;
@@ -134,6 +135,8 @@ struct vcpu {
   bool resume_is_new;   /* it loaded RFLAGS.RF, which it therefore does not clear */
   bool single_step;     /* RFLAGS.TF when the next instruction begins: that one traps */
   bool in_repetition;   /* it was a REP string instruction that is not done yet */
+  bool state_replaced;  /* it was a VM entry or a VM exit: all of the state is new, and nothing follows from before */
+  bool nmis_unblocked;  /* it is an IRET that has ended blocking by NMI: VM exits of its faults say so */
   bool branch_taken;    /* it was a far transfer or the delivery of an event: with near ones, what BTF steps on */
   bool wait_ignores_if; /* MWAIT, UMWAIT: an interrupt ends the wait though RFLAGS.IF is 0 */
   bool wait_has_limit;  /* UMWAIT, TPAUSE: wake_cycle comes from IA32_UMWAIT_CONTROL (then CF is set) */
@@ -154,6 +157,8 @@ struct vcpu {
   void (*signalled)(struct vcpu *vcpu);
 
   struct extra_log extra_log;
+
+  struct vmxsim_vmx vmx; /* cpu/exec/vmx.h */
 };
 
 /* The RIP of an op, and of the one after it (truncation to 16 or 32 bits is done where RIP is written). */

@@ -87,10 +87,9 @@ static void take_machine_check(struct vcpu *v) {
 
 static void take_debug_trap(struct vcpu *v) {
   const uint64_t bits = v->s.pending_debug & (DR6_BREAKPOINTS | DR6_BS);
-  v->s.pending_debug = 0;
-  debug_note(v, bits | v->trap_dr6);
-  v->trap_dr6 = 0;
-  events_deliver(v, EVENT_KIND_EXCEPTION, VECTOR_DB, false, 0, v->s.rip);
+  const uint64_t dr6 = bits | v->trap_dr6;
+  v->s.pending_debug = v->trap_dr6 = 0;
+  events_deliver_debug_trap(v, dr6);
 }
 
 static void take_smi(struct vcpu *v) {
@@ -163,7 +162,7 @@ bool events_take(struct vcpu *v) {
   for (unsigned i = 0; i < sizeof priorities / sizeof priorities[0]; i++) {
     if (!priorities[i].due(v)) continue;
     priorities[i].take(v);
-    v->in_repetition = false;
+    v->in_repetition = v->state_replaced = false;
     events_rearm(v);
     return true;
   }
@@ -249,6 +248,10 @@ static void tell_of_transfer(struct vcpu *v) {
 }
 
 void events_instruction_done(struct vcpu *v) {
+  if (v->state_replaced) {
+    v->state_replaced = false;
+    return;
+  }
   v->in_repetition = repeats(v);
   if (observes(v, VMXSIM_EVENT_far_transfer)) tell_of_transfer(v);
   if (v->s.activity != VMXSIM_ACTIVE) observe(v, VMXSIM_EVENT_halt);

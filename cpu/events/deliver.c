@@ -4,7 +4,9 @@
  * SDM 3A, "Interrupt 8--Double Fault Exception (#DF)".
  */
 #include "cpu/events/delivery.h"
+#include "cpu/exec/far.h"
 #include "cpu/exec/system.h"
+#include "cpu/exec/vmx.h"
 #include "cpu/observe.h"
 
 enum severity { BENIGN, CONTRIBUTORY, PAGE_FAULT };
@@ -39,48 +41,48 @@ static struct delivery delivery_of(const struct vcpu *v, const struct exception 
                        .vector = e->vector,
                        .has_error_code = e->has_error_code,
                        .error_code = e->error_code,
+                       .address = e->address,
                        .return_rip = v->s.rip,
                        .resume = pushes_resume(e)};
   if (!e->is_software && !e->is_privileged_software) return d;
-  d.kind = e->is_software ? EVENT_KIND_SOFTWARE : EVENT_KIND_PRIVILEGED_SOFTWARE;
+  d.kind = e->is_software ? EVENT_KIND_SOFTWARE_EXCEPTION : EVENT_KIND_PRIVILEGED_SOFTWARE;
   d.return_rip += v->current ? v->current->length : 0;
   d.resume = false;
   return d;
 }
 
 /* What an exception leaves in registers before it is delivered. */
-static void note_exception(struct vcpu *v, const struct exception *e) {
-  if (e->vector == VECTOR_PF) v->s.cr2 = e->address;
-  if (e->vector == VECTOR_DB && !e->is_privileged_software && !e->is_software) debug_note(v, e->address);
+static void note_exception(struct vcpu *v, const struct delivery *d) {
+  if (d->is_injected) return;
+  if (delivery_is_exception(d, VECTOR_PF)) v->s.cr2 = d->address;
+  if (delivery_is_exception(d, VECTOR_DB)) debug_note(v, d->address);
 }
 
 static void shut_down(struct vcpu *v) {
   observe(v, VMXSIM_EVENT_triple_fault);
+  if (v->vmx.in_non_root) return exec_vm_exit(v, &(struct vmxsim_vmx_exit){.reason = VMXSIM_EXIT_triple_fault});
   v->s.activity = VMXSIM_SHUTDOWN;
   v->attention |= ATTENTION_BOUNDARY;
 }
 
 static void delivered(struct vcpu *v, const struct delivery *d) {
+  delivery_ends(v);
   v->s.activity = VMXSIM_ACTIVE;
   v->s.blocking_by_sti = v->s.blocking_by_mov_ss = v->shadow_is_new = false;
   v->wake_cycle = UINT64_MAX;
   v->single_step = false;
   v->branch_taken = true;
   v->attention |= ATTENTION_BOUNDARY | ATTENTION_MODE;
-  if (d->vector == VECTOR_DB && d->kind == EVENT_KIND_EXCEPTION) debug_delivered(v);
+  if (delivery_is_exception(d, VECTOR_DB) && !d->is_injected) debug_delivered(v);
   /* Debug exceptions that MOV SS holds back do not follow a #DB of the next instruction, INT1 included. */
-  if (d->vector == VECTOR_DB && d->kind != EVENT_KIND_SOFTWARE) v->s.pending_debug = 0;
+  if (d->vector == VECTOR_DB && d->kind != EVENT_KIND_SOFTWARE && !d->is_injected) v->s.pending_debug = 0;
 }
 
 /* The event that follows from an exception during the delivery of another; false: shutdown. */
-static bool combine(struct vcpu *v, struct delivery *d) {
-  const struct exception e = v->exception;
-  const struct delivery second = delivery_of(v, &e);
-  v->exception.pending = false;
-  note_exception(v, &e);
-  if (d->kind == EVENT_KIND_EXCEPTION && d->vector == VECTOR_DF && severity_of(&second) != BENIGN) return false;
-  if (!makes_double_fault(severity_of(d), severity_of(&second))) {
-    *d = second;
+static bool combine(const struct vcpu *v, struct delivery *d, const struct delivery *second) {
+  if (delivery_is_exception(d, VECTOR_DF) && severity_of(second) != BENIGN) return false;
+  if (!makes_double_fault(severity_of(d), severity_of(second))) {
+    *d = *second;
     return true;
   }
   *d = (struct delivery){.kind = EVENT_KIND_EXCEPTION,
@@ -112,7 +114,12 @@ static void tell(struct vcpu *v, const struct delivery *d) {
 }
 
 static bool attempt(struct vcpu *v, const struct delivery *d) {
+  bool redirected = false;
   tell(v, d);
+  delivery_begins(v, d);
+  if (d->is_injected && d->kind == EVENT_KIND_SOFTWARE && !far_redirect(v, d->vector, d->return_rip, &redirected))
+    return false;
+  if (redirected) return true;
   return v->s.cr0 & CR0_PE ? deliver_protected(v, d) : deliver_real(v, d);
 }
 
@@ -120,32 +127,68 @@ static bool attempt(struct vcpu *v, const struct delivery *d) {
  * misaligned. Silicon hangs there until a reset; here it is shutdown. */
 enum { ATTEMPTS_MAX = 16 };
 
+/* In VMX non-root operation a VM exit can end it everywhere: because of the event, of an exception on the way, of a
+ * task gate. */
 static void deliver(struct vcpu *v, struct delivery d) {
+  const bool was_non_root = v->vmx.in_non_root;
   unsigned attempts = 0;
   v->exception.pending = false;
-  while (!attempt(v, &d)) {
-    if (!combine(v, &d) || ++attempts == ATTEMPTS_MAX) return shut_down(v);
+  while (!delivery_exits(v, &d)) {
+    note_exception(v, &d);
+    if (attempt(v, &d)) {
+      if (v->vmx.in_non_root == was_non_root) delivered(v, &d);
+      return;
+    }
+    const struct delivery second = delivery_of(v, &v->exception);
+    v->exception.pending = false;
+    if (delivery_exits(v, &second)) return;
+    note_exception(v, &second);
+    if (!combine(v, &d, &second) || ++attempts == ATTEMPTS_MAX) return shut_down(v);
   }
-  delivered(v, &d);
 }
 
 /* REP string instructions that are interrupted between iterations have RF = 1 pushed: SDM 3B, "Debug Registers". */
 void events_deliver(struct vcpu *v, enum event_kind kind, unsigned vector, bool has_error_code, uint32_t error_code,
                     uint64_t return_rip) {
+  const bool is_hardware = kind <= EVENT_KIND_EXCEPTION;
   deliver(v, (struct delivery){.kind = kind,
                                .vector = (uint8_t)vector,
                                .has_error_code = has_error_code,
                                .error_code = error_code,
                                .return_rip = return_rip,
-                               .resume = kind != EVENT_KIND_SOFTWARE && kind != EVENT_KIND_PRIVILEGED_SOFTWARE &&
-                                         v->in_repetition});
+                               .resume = is_hardware && v->in_repetition});
+}
+
+void events_deliver_debug_trap(struct vcpu *v, uint64_t dr6) {
+  deliver(v, (struct delivery){.kind = EVENT_KIND_EXCEPTION,
+                               .vector = VECTOR_DB,
+                               .address = dr6,
+                               .return_rip = v->s.rip,
+                               .resume = v->in_repetition});
 }
 
 void events_deliver_exception(struct vcpu *v) {
   const struct exception e = v->exception;
   v->trap_dr6 &= DR6_BT; /* breakpoints of an instruction that did not complete */
-  note_exception(v, &e);
   deliver(v, delivery_of(v, &e));
-  v->in_repetition = false;
+  v->in_repetition = v->state_replaced = false;
   events_rearm(v);
+}
+
+/* The flags that are pushed are the guest's as they are. */
+void events_inject(struct vcpu *v, const struct vmxsim_vmx_event *event) {
+  static const uint8_t kinds[8] = {
+      [VMXSIM_EVENT_EXTERNAL_INTERRUPT] = EVENT_KIND_EXTERNAL,
+      [VMXSIM_EVENT_NMI] = EVENT_KIND_NMI,
+      [VMXSIM_EVENT_HARDWARE_EXCEPTION] = EVENT_KIND_EXCEPTION,
+      [VMXSIM_EVENT_SOFTWARE_INTERRUPT] = EVENT_KIND_SOFTWARE,
+      [VMXSIM_EVENT_PRIVILEGED_SOFTWARE_EXCEPTION] = EVENT_KIND_PRIVILEGED_SOFTWARE,
+      [VMXSIM_EVENT_SOFTWARE_EXCEPTION] = EVENT_KIND_SOFTWARE_EXCEPTION,
+  };
+  deliver(v, (struct delivery){.kind = (enum event_kind)kinds[event->type & 7],
+                               .vector = event->vector,
+                               .has_error_code = event->has_error_code,
+                               .error_code = event->error_code,
+                               .return_rip = v->s.rip + event->instruction_length,
+                               .is_injected = true});
 }

@@ -10,7 +10,8 @@ enum event_kind {
   EVENT_KIND_EXTERNAL,
   EVENT_KIND_NMI,
   EVENT_KIND_EXCEPTION,
-  EVENT_KIND_SOFTWARE,
+  EVENT_KIND_SOFTWARE,           /* INT n */
+  EVENT_KIND_SOFTWARE_EXCEPTION, /* INT3, INTO */
   EVENT_KIND_PRIVILEGED_SOFTWARE
 };
 
@@ -19,8 +20,13 @@ enum event_kind {
  * that faults on the way are charged to. */
 void events_deliver(struct vcpu *vcpu, enum event_kind kind, unsigned vector, bool has_error_code, uint32_t error_code,
                     uint64_t return_rip);
+/* Delivers #DB for what the instruction before this boundary has trapped on: bits of DR6. */
+void events_deliver_debug_trap(struct vcpu *vcpu, uint64_t dr6);
 /* Delivers the pending exception of an op (v->exception), whose RIP is s.rip: sets CR2, DR6, RF as each wants it. */
 void events_deliver_exception(struct vcpu *vcpu);
+
+/* Injects the event of a VM entry: SDM 3C, "Details of Vectored-Event Injection". */
+void events_inject(struct vcpu *vcpu, const struct vmxsim_vmx_event *event);
 
 /* --- boundary (boundary.c): the one priority table --- */
 

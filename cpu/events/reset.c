@@ -85,6 +85,7 @@ static void reset_msrs(struct vcpu *v) {
 
 void vcpu_reset(struct vcpu *v, uint64_t now) {
   memset(&v->s, 0, sizeof v->s);
+  vmxsim_vmx_reset(&v->vmx);
   v->s.tsc_offset = 0 - now;
   v->smi_pending = v->init_pending = v->sipi_pending = v->machine_check_pending = false;
   reset_msrs(v);

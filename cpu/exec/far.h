@@ -57,6 +57,10 @@ bool far_return_check_stack(struct vcpu *vcpu, struct far_return *r);
  * pending. */
 bool far_return_commit(struct vcpu *vcpu, struct far_return *r, unsigned popped, bool is_iret);
 
+/* A software interrupt in virtual-8086 mode that the bitmap of the TSS redirects to the program's own handler: done if
+ * *redirected. False: exception pending. far_interrupt.c. */
+bool far_redirect(struct vcpu *vcpu, unsigned vector, uint64_t return_rip, bool *redirected);
+
 /* The groups' tables. */
 ir_execute *far_bind_interrupt(const struct ir_op *op); /* far_interrupt.c: INT, INT1, INT3, INTO */
 void far_iret(struct vcpu *vcpu, const struct ir_op *op);

@@ -29,7 +29,7 @@ static bool read_redirection(struct vcpu *v, unsigned vector, bool *redirect) {
 }
 
 /* Through the program's own vector table at linear address 0, as an 8086 does it. */
-static void redirect(struct vcpu *v, const struct ir_op *op, unsigned vector) {
+static bool redirect(struct vcpu *v, unsigned vector, uint64_t return_rip) {
   const bool virtual_if = RFLAGS_IOPL_OF(v->s.rflags) < 3;
   const uint64_t flags = flags_read(v);
   struct far_stack stack = far_stack_current(v);
@@ -38,17 +38,24 @@ static void redirect(struct vcpu *v, const struct ir_op *op, unsigned vector) {
     image |= RFLAGS_IOPL;
     image = flags & RFLAGS_VIF ? image | RFLAGS_IF : image & ~RFLAGS_IF;
   }
-  if (!mem_read_linear(v, vector * 4, 4, MEM_READ, &entry)) return;
+  if (!mem_read_linear(v, vector * 4, 4, MEM_READ, &entry)) return false;
   if (!far_stack_room(v, &stack, 6) || !far_stack_push(v, &stack, 2, image) ||
       !far_stack_push(v, &stack, 2, v->s.segment[VMXSIM_CS].selector) ||
-      !far_stack_push(v, &stack, 2, system_next_rip(v, op)))
-    return;
+      !far_stack_push(v, &stack, 2, return_rip))
+    return false;
   v->s.gpr[VMXSIM_RSP] = stack.sp;
   system_write_flags(v, flags & ~(RFLAGS_TF | RFLAGS_NT | (virtual_if ? RFLAGS_VIF : RFLAGS_IF)));
   v->single_step = false;
   segment_load_real(v, VMXSIM_CS, (uint16_t)(entry >> 16));
   v->s.rip = entry & 0xffff;
   v->branch_taken = true;
+  return true;
+}
+
+bool far_redirect(struct vcpu *v, unsigned vector, uint64_t return_rip, bool *redirected) {
+  *redirected = false;
+  if (!system_in_v86_mode(v) || !(v->s.cr4 & CR4_VME)) return true;
+  return read_redirection(v, vector, redirected) && (!*redirected || redirect(v, vector, return_rip));
 }
 
 static void far_int(struct vcpu *v, const struct ir_op *op) {
@@ -56,8 +63,7 @@ static void far_int(struct vcpu *v, const struct ir_op *op) {
   bool redirected = false;
   v->current = op;
   if (system_in_v86_mode(v)) {
-    if ((v->s.cr4 & CR4_VME) && !read_redirection(v, vector, &redirected)) return;
-    if (redirected) return redirect(v, op, vector);
+    if (!far_redirect(v, vector, system_next_rip(v, op), &redirected) || redirected) return;
     if (RFLAGS_IOPL_OF(v->s.rflags) < 3) return vcpu_raise_with_code(v, VECTOR_GP, 0);
   }
   deliver(v, op, EVENT_KIND_SOFTWARE, vector);
@@ -68,13 +74,13 @@ static void far_int1(struct vcpu *v, const struct ir_op *op) {
 }
 
 static void far_int3(struct vcpu *v, const struct ir_op *op) {
-  deliver(v, op, EVENT_KIND_SOFTWARE, VECTOR_BP);
+  deliver(v, op, EVENT_KIND_SOFTWARE_EXCEPTION, VECTOR_BP);
 }
 
 static void far_into(struct vcpu *v, const struct ir_op *op) {
   v->current = op;
   if (vcpu_in_64_bit_mode(v)) return vcpu_raise(v, VECTOR_UD);
-  if (flags_read(v) & FLAG_OF) return deliver(v, op, EVENT_KIND_SOFTWARE, VECTOR_OF);
+  if (flags_read(v) & FLAG_OF) return deliver(v, op, EVENT_KIND_SOFTWARE_EXCEPTION, VECTOR_OF);
   system_end(v, op);
 }
 

@@ -156,14 +156,17 @@ static bool write_cet(struct vcpu *v, uint64_t *cet, uint64_t value) {
 }
 
 static bool write_tsc(struct vcpu *v, uint64_t value) {
-  const uint64_t delta = value - timing_tsc(v);
+  const uint64_t before = timing_tsc(v), delta = value - before;
   v->s.tsc_offset += delta;
   v->s.tsc_adjust += delta;
+  vmxsim_vmx_tsc_written(&v->vmx, before, value);
   return true;
 }
 
 static bool write_tsc_adjust(struct vcpu *v, uint64_t value) {
+  const uint64_t before = timing_tsc(v);
   v->s.tsc_offset += value - v->s.tsc_adjust;
+  vmxsim_vmx_tsc_written(&v->vmx, before, timing_tsc(v));
   v->s.tsc_adjust = value;
   return true;
 }

@@ -131,6 +131,8 @@ ir_execute *system_bind_switched_off(const struct ir_op *op); /* system_off.c: G
 /* MSRs: msr.c. False: #GP(0), which is not pending yet. */
 bool msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
+/* The same as RDMSR and WRMSR have it: the embedder may answer first, or where the model refuses. system_msr.c */
+bool system_access_msr(struct vcpu *v, uint32_t msr, bool write, uint64_t *value);
 
 /* Control registers with all their consequences (system_cr.c); false: exception pending. For MOV CR, LMSW, CLTS, task
  * switches, RSM. */

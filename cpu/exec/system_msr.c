@@ -21,8 +21,7 @@ static bool model_msr(struct vcpu *v, uint32_t msr, bool write, uint64_t *value)
   return write ? msr_write(v, msr, *value) : msr_read(v, msr, value);
 }
 
-/* The embedder may answer first, or where the model refuses. False: #GP(0). */
-static bool access_msr(struct vcpu *v, uint32_t msr, bool write, uint64_t *value) {
+bool system_access_msr(struct vcpu *v, uint32_t msr, bool write, uint64_t *value) {
   const bool asks = v->listener && v->listener->msr;
   bool fault = false;
   if (asks && v->listener->msr(v, false, msr, write, value, &fault)) return !fault;
@@ -35,7 +34,7 @@ static void system_rdmsr(struct vcpu *v, const struct ir_op *op) {
   uint64_t value = 0;
   v->current = op;
   if (!system_privileged(v)) return;
-  const bool good = access_msr(v, msr, false, &value);
+  const bool good = system_access_msr(v, msr, false, &value);
   observe_register(v, VMXSIM_EVENT_msr_read, msr, value, !good);
   if (!good) return vcpu_raise_with_code(v, VECTOR_GP, 0);
   set_edx_eax(v, value);
@@ -47,7 +46,7 @@ static void system_wrmsr(struct vcpu *v, const struct ir_op *op) {
   uint64_t value = edx_eax(v);
   v->current = op;
   if (!system_privileged(v)) return;
-  const bool good = access_msr(v, msr, true, &value);
+  const bool good = system_access_msr(v, msr, true, &value);
   observe_register(v, VMXSIM_EVENT_msr_write, msr, edx_eax(v), !good);
   if (!good) return vcpu_raise_with_code(v, VECTOR_GP, 0);
   system_end(v, op);

@@ -6,6 +6,7 @@
 #include "cpu/events/events.h"
 #include "cpu/exec/cpuid.h"
 #include "cpu/exec/io.h"
+#include "cpu/exec/vmx.h"
 #include "cpu/exec/wait.h"
 #include "cpu/mmu/mmu.h"
 #include "libvmxsim/machine/host_memory.h"
@@ -64,6 +65,7 @@ static struct vmxsim_vcpu *create_vcpu(struct machine *machine, unsigned index) 
     return NULL;
   }
   decoder_init(&v->decoder, cpuid_decode_features(v->cpuid));
+  exec_vmx_init(v);
   vcpu_reset(v, 0);
   return vcpu;
 }
@@ -73,6 +75,7 @@ static void take_options(struct machine *machine, const struct vmxsim_machine_op
   machine->has_allocator = options->allocator != NULL;
   machine->allocator = options->allocator ? *options->allocator : standard;
   machine->processor = options->processor ? *options->processor : vmxsim_profile_find("max", 3)->capabilities;
+  vmxsim_vmx_supported(&machine->processor);
   machine->timing = (enum timing_model)options->timing;
   machine->tsc_hz = options->tsc_hz ? options->tsc_hz : UINT64_C(2000000000);
   machine->random = options->seed;

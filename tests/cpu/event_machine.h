@@ -17,6 +17,7 @@
 #include "cpu/exec/io.h"
 #include "cpu/exec/segments.h"
 #include "cpu/exec/system.h"
+#include "cpu/exec/vmx.h"
 #include "cpu/exec/wait.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/timing/timing.h"
@@ -119,6 +120,7 @@ static void create_cpu(const char *spec) {
   v->apic = apic_create(v, 0);
   v->cpuid = cpuid_table_create(NULL, &capabilities, NULL);
   decoder_init(&v->decoder, cpuid_decode_features(v->cpuid));
+  exec_vmx_init(v);
   vcpu_reset(v, 0);
 }
 

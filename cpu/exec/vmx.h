@@ -1,0 +1,24 @@
+/* VMX operation on this processor: the engine of cpu/vmx/ and what joins it to the rest of cpu/.
+ *
+ *   vmx_port.c          what the engine asks of the processor
+ *   vmx_instructions.c  VMXON to INVVPID; vmx_information.c: what VM exits report of an instruction
+ */
+#ifndef VMXSIM_CPU_EXEC_VMX_H
+#define VMXSIM_CPU_EXEC_VMX_H
+
+#include "cpu/vcpu.h"
+
+/* To be called once, before the first reset. Everything else of the vCPU but `vmx` has to be there. */
+void exec_vmx_init(struct vcpu *vcpu);
+
+/* A VM exit with s.rip as the guest is to be saved. After it the state is the host's: an op returns at once, and what
+ * comes after it at the boundary leaves the host's state alone. */
+void exec_vm_exit(struct vcpu *vcpu, const struct vmxsim_vmx_exit *exit);
+/* The same for an op that causes it instead of being executed: RIP, instruction length and RFLAGS.RF are set here. */
+void exec_vm_exit_for(struct vcpu *vcpu, const struct ir_op *op, struct vmxsim_vmx_exit exit);
+
+static inline bool exec_in_non_root(const struct vcpu *v) {
+  return v->vmx.in_non_root;
+}
+
+#endif

@@ -1,0 +1,97 @@
+/* What the VMX engine asks of the processor: memory, MSRs, the time-stamp counter, taking over a state, delivering an
+ * event. */
+#include "cpu/exec/vmx.h"
+
+#include "cpu/events/events.h"
+#include "cpu/exec/system.h"
+#include "cpu/mmu/mmu.h"
+#include "cpu/timing/timing.h"
+
+static void read_memory(void *context, uint64_t address, void *bytes, size_t size) {
+  const struct vcpu *v = context;
+  physical_read(v->mmu->memory, address, bytes, size);
+}
+
+static void write_memory(void *context, uint64_t address, const void *bytes, size_t size) {
+  const struct vcpu *v = context;
+  physical_write(v->mmu->memory, address, bytes, size);
+}
+
+static bool read_msr(void *context, uint32_t msr, uint64_t *value) {
+  return system_access_msr(context, msr, false, value);
+}
+
+static bool write_msr(void *context, uint32_t msr, uint64_t value) {
+  return system_access_msr(context, msr, true, &value);
+}
+
+static uint64_t tsc(void *context) {
+  return timing_tsc(context);
+}
+
+/* What the boundary remembers of the instruction before belongs to the state that was left. */
+static void forget_instruction(struct vcpu *v) {
+  v->exception.pending = false;
+  v->shadow_is_new = v->in_repetition = v->branch_taken = false;
+  v->trap_dr6 = 0;
+  v->monitor_armed = v->wait_ignores_if = v->wait_has_limit = false;
+  v->wake_cycle = UINT64_MAX;
+  events_rearm(v);
+}
+
+static void state_replaced(void *context, bool flush) {
+  struct vcpu *const v = context;
+  forget_instruction(v);
+  vcpu_update_mode(v);
+  if (flush) {
+    mmu_flush_all(v, true);
+  } else {
+    mmu_mode_changed(v);
+  }
+  mem_breakpoints_changed(v);
+  v->state_replaced = true;
+  v->attention |= ATTENTION_BOUNDARY | ATTENTION_MODE;
+}
+
+static void deliver(void *context, const struct vmxsim_vmx_event *event) {
+  events_inject(context, event);
+}
+
+static void invalidate(void *context) {
+  mmu_flush_all(context, true);
+}
+
+static bool a20_masked(void *context) {
+  const struct vcpu *v = context;
+  return v->a20_off;
+}
+
+static const struct vmxsim_vmx_port port = {
+    .size = sizeof port,
+    .read_memory = read_memory,
+    .write_memory = write_memory,
+    .read_msr = read_msr,
+    .write_msr = write_msr,
+    .tsc = tsc,
+    .state_replaced = state_replaced,
+    .deliver = deliver,
+    .invalidate = invalidate,
+    .a20_masked = a20_masked,
+};
+
+void exec_vmx_init(struct vcpu *v) {
+  vmxsim_vmx_init(&v->vmx, &v->s, v->capabilities, &port, v);
+}
+
+void exec_vm_exit(struct vcpu *v, const struct vmxsim_vmx_exit *exit) {
+  flags_read(v);
+  vmxsim_vmx_exit(&v->vmx, exit);
+}
+
+void exec_vm_exit_for(struct vcpu *v, const struct ir_op *op, struct vmxsim_vmx_exit exit) {
+  v->current = op;
+  v->s.rip = system_rip(v, op);
+  exit.instruction_length = op->length;
+  exit.saved_rf = VMXSIM_RF_0;
+  exec_vm_exit(v, &exit);
+}

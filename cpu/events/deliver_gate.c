@@ -61,8 +61,7 @@ static bool read_gate(struct vcpu *v, const struct delivery *d, struct gate *g) 
   if (!read_idt(v, offset, g->descriptor.words)) return false;
   if (size == 16 && !read_idt(v, offset + 8, g->descriptor.words + 2)) return false;
   if (!gate_type_allowed(v, &g->descriptor)) return raise_for_vector(v, VECTOR_GP, d, g->external);
-  if (delivery_is_software(d) && descriptor_dpl(&g->descriptor) < v->cpl)
-    return raise_for_vector(v, VECTOR_GP, d, 0);
+  if (delivery_is_software(d) && descriptor_dpl(&g->descriptor) < v->cpl) return raise_for_vector(v, VECTOR_GP, d, 0);
   if (!descriptor_present(&g->descriptor)) return raise_for_vector(v, VECTOR_NP, d, g->external);
   return true;
 }

@@ -31,7 +31,8 @@ static inline uint32_t delivery_external(const struct delivery *d) {
 
 /* Delivery in VMX non-root operation: deliver_vmx.c. */
 bool delivery_exits(struct vcpu *vcpu, const struct delivery *delivery); /* the event caused a VM exit instead */
-void delivery_begins(struct vcpu *vcpu, const struct delivery *delivery); /* from now on it is IDT-vectoring information */
+void delivery_begins(struct vcpu *vcpu,
+                     const struct delivery *delivery); /* from now on it is IDT-vectoring information */
 void delivery_ends(struct vcpu *vcpu);
 
 /* Each delivers, or returns false with an exception pending and nothing changed. */

@@ -8,9 +8,6 @@
 
 #include "vmcs/architecture.h"
 
-/* Until there is VMX operation. */
-enum { MODEL_HAS_VMX = 0 };
-
 static bool has(const struct vmxsim_capabilities *c, enum vmxsim_feature feature) {
   return vmxsim_has_feature(c, feature);
 }
@@ -58,7 +55,7 @@ static uint64_t other_sets(const struct vmxsim_capabilities *c) {
          if_true(waitpkg, SET(WAITPKG) | SET(MOVDIRI) | SET(MOVDIR64B) | SET(CLDEMOTE)) |
          if_true(waitpkg && has(c, VMXSIM_FEATURE_pks), SET(SERIALIZE)) |
          if_true(has(c, VMXSIM_FEATURE_cet_ss), SET(CET_SS)) | if_true(has(c, VMXSIM_FEATURE_cet_ibt), SET(CET_IBT)) |
-         if_true(has(c, VMXSIM_FEATURE_smx), SET(SMX)) | if_true(MODEL_HAS_VMX, SET(VMX));
+         if_true(has(c, VMXSIM_FEATURE_smx), SET(SMX)) | if_true(c->ia32_vmx_basic != 0, SET(VMX));
 }
 
 uint64_t cpuid_choose_instructions(const struct vmxsim_capabilities *c) {

@@ -40,8 +40,7 @@ static bool redirect(struct vcpu *v, unsigned vector, uint64_t return_rip) {
   }
   if (!mem_read_linear(v, vector * 4, 4, MEM_READ, &entry)) return false;
   if (!far_stack_room(v, &stack, 6) || !far_stack_push(v, &stack, 2, image) ||
-      !far_stack_push(v, &stack, 2, v->s.segment[VMXSIM_CS].selector) ||
-      !far_stack_push(v, &stack, 2, return_rip))
+      !far_stack_push(v, &stack, 2, v->s.segment[VMXSIM_CS].selector) || !far_stack_push(v, &stack, 2, return_rip))
     return false;
   v->s.gpr[VMXSIM_RSP] = stack.sp;
   system_write_flags(v, flags & ~(RFLAGS_TF | RFLAGS_NT | (virtual_if ? RFLAGS_VIF : RFLAGS_IF)));

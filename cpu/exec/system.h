@@ -126,7 +126,8 @@ ir_execute *system_bind_cache(const struct ir_op *op);      /* system_cache.c: I
 ir_execute *system_bind_wait(const struct ir_op *op);       /* system_wait.c: HLT, PAUSE, MONITOR ... TPAUSE */
 ir_execute *system_bind_msr(const struct ir_op *op);        /* system_msr.c: RDMSR, RDTSC, CPUID, FS and GS bases ... */
 ir_execute *system_bind_flag(const struct ir_op *op);       /* system_flag.c: CLI, STI, CLAC, STAC, PKRU */
-ir_execute *system_bind_switched_off(const struct ir_op *op); /* system_off.c: GETSEC, ENCLS, VMX ... */
+ir_execute *system_bind_vmx(const struct ir_op *op);          /* vmx_instructions.c: VMXON to INVVPID */
+ir_execute *system_bind_switched_off(const struct ir_op *op); /* system_off.c: GETSEC, ENCLS ... */
 
 /* MSRs: msr.c. False: #GP(0), which is not pending yet. */
 bool msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);

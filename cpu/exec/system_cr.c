@@ -68,7 +68,7 @@ static bool may_enter_ia32e(const struct vcpu *v) {
 static bool cr0_allowed(const struct vcpu *v, uint64_t value) {
   const bool enables_paging = (value & CR0_PG) && !(v->s.cr0 & CR0_PG);
   const bool disables_paging = !(value & CR0_PG) && (v->s.cr0 & CR0_PG);
-  if (value >> 32) return false;
+  if (value >> 32 || !vmxsim_vmx_allows_cr(&v->vmx, 0, value)) return false;
   if ((value & CR0_PG) && !(value & CR0_PE)) return false;
   if ((value & CR0_NW) && !(value & CR0_CD)) return false;
   if (!(value & CR0_WP) && (v->s.cr4 & CR4_CET)) return false;
@@ -127,7 +127,7 @@ bool control_write_cr3(struct vcpu *v, uint64_t value) {
 static bool cr4_allowed(const struct vcpu *v, uint64_t value) {
   const uint64_t set = value & ~v->s.cr4, flipped = value ^ v->s.cr4;
   const bool ia32e = v->s.efer & EFER_LMA;
-  if (value & ~control_cr4_supported(v)) return false;
+  if (value & ~control_cr4_supported(v) || !vmxsim_vmx_allows_cr(&v->vmx, 4, value)) return false;
   if (ia32e && (flipped & (CR4_PAE | CR4_LA57))) return false;
   if ((set & CR4_PCIDE) && (!ia32e || (v->s.cr3 & PAGE_OFFSET))) return false;
   return !(set & CR4_CET) || (v->s.cr0 & CR0_WP);

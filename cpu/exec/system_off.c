@@ -1,5 +1,4 @@
-/* Instructions that part 3 has to be able to intercept, on a processor on which what they need is switched off: VMX
- * outside VMX operation, SMX without CR4.SMXE, SGX, key locker, MSR lists, PCONFIG, ENQCMD without a PASID ...
+/* Instructions that part 3 has to be able to intercept, on a processor on which what they need is switched off: SMX without CR4.SMXE, SGX, key locker, MSR lists, PCONFIG, ENQCMD without a PASID ...
  *
  * The decoder gives only what CPUID announces (else #UD); what comes here answers as the manual has it for "not
  * enabled".
@@ -32,19 +31,6 @@ static void system_getsec(struct vcpu *v, const struct ir_op *op) {
 
 ir_execute *system_bind_switched_off(const struct ir_op *op) {
   switch (op->opcode) {
-  case IR_VMCALL:
-  case IR_VMCLEAR:
-  case IR_VMFUNC:
-  case IR_VMLAUNCH:
-  case IR_VMPTRLD:
-  case IR_VMPTRST:
-  case IR_VMREAD:
-  case IR_VMRESUME:
-  case IR_VMWRITE:
-  case IR_VMXOFF:
-  case IR_VMXON:
-  case IR_INVEPT:
-  case IR_INVVPID:
   case IR_ENCLS:
   case IR_ENCLU:
   case IR_ENCLV:

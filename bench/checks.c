@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bench/measure.h"
+#include "bench/vmx_engine.h"
 #include "vmxsim/vmxsim.h"
 
 extern char **environ;
@@ -187,6 +188,9 @@ int main(int argc, char **argv) {
   bench_full(&report, "long-mode-ept", "sapphire-rapids");
   bench_full(&report, "virtual-8086", "skylake-server");
   bench_incremental(&report, "long-mode-ept", "sapphire-rapids");
+  line(&report, "VM entry and VM exit, without the processor", vmx_engine_round_trip(), 300);
+  line(&report, "VM entry that fails with exit reason 33, likewise", vmx_engine_failed_entry(), 150);
+  line(&report, "VMREAD, likewise", vmx_engine_vmread(), 60);
   bench_vectors(&report, argv[2]);
   bench_command(&report, argv[1], argv[2]);
   const double again = dependent_add();

@@ -306,6 +306,9 @@ static void traces_instructions(void **state) {
   assert_int_equal(cpu.last_trace.opcode, VMXSIM_VMWRITE);
   assert_int_equal(cpu.last_trace.encoding, VMXSIM_ENCODING_guest_rip);
   assert_int_equal(cpu.last_trace.value, 0x1234);
+  assert_int_equal(fake_execute(&cpu, VMXSIM_VMREAD, 0, 0x7ffe), VMXSIM_VMX_DONE);
+  assert_int_equal(cpu.last_trace.error, 12);
+  assert_int_equal(cpu.last_trace.encoding, 0x7ffe);
   fake_succeeds(&cpu, VMXSIM_VMCLEAR, VMCS_B);
   assert_int_equal(cpu.last_trace.opcode, VMXSIM_VMCLEAR);
   assert_int_equal(cpu.last_trace.pointer, VMCS_B);

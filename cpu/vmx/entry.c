@@ -56,12 +56,12 @@ static enum vmxsim_vmx_result load(struct vmxsim_vmx *vmx, bool vmresume, uint32
 
 enum vmxsim_vmx_result vmx_enter(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction) {
   const enum vmxsim_vmx_opcode opcode = instruction->opcode;
-  if (vmx->current == VMXSIM_NO_VMCS) return vmx_fail_invalid(vmx, opcode);
+  if (vmx->current == VMXSIM_NO_VMCS) return vmx_fail_invalid(vmx, instruction);
   const struct vmxsim_outcome outcome = vmx_evaluate_entry(vmx, opcode == VMXSIM_VMRESUME);
   const struct vmxsim_vmx_trace what = {.kind = VMXSIM_VMX_TRACE_ENTRY, .opcode = opcode, .outcome = &outcome};
   vmx_trace(vmx, &what);
   switch (outcome.kind) {
-  case VMXSIM_ENTRY_FAIL_VALID: return vmx_fail(vmx, opcode, outcome.number);
+  case VMXSIM_ENTRY_FAIL_VALID: return vmx_fail(vmx, instruction, outcome.number);
   case VMXSIM_ENTRY_EXIT_33:
     vmx_establish_controls(vmx);
     return fail_late(vmx, VMXSIM_EXIT_entry_failure_invalid_guest_state, outcome.number);
@@ -72,5 +72,5 @@ enum vmxsim_vmx_result vmx_enter(struct vmxsim_vmx *vmx, const struct vmxsim_vmx
   case VMXSIM_ENTRY_VM_EXIT:
   case VMXSIM_ENTRY_FAIL_INVALID: break;
   }
-  return vmx_fail_invalid(vmx, opcode);
+  return vmx_fail_invalid(vmx, instruction);
 }

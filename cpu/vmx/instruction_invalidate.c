@@ -19,13 +19,13 @@ static bool read_descriptor(const struct vmxsim_vmx_instruction *instruction, st
   return true;
 }
 
-static enum vmxsim_vmx_result fail(struct vmxsim_vmx *vmx, enum vmxsim_vmx_opcode opcode) {
-  return vmx_fail(vmx, opcode, VMXSIM_ERROR_NUMBER_invalid_operand_to_invept_or_invvpid);
+static enum vmxsim_vmx_result fail(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction) {
+  return vmx_fail(vmx, instruction, VMXSIM_ERROR_NUMBER_invalid_operand_to_invept_or_invvpid);
 }
 
-static enum vmxsim_vmx_result succeed(struct vmxsim_vmx *vmx, enum vmxsim_vmx_opcode opcode) {
+static enum vmxsim_vmx_result succeed(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction) {
   if (vmx->port->invalidate) vmx->port->invalidate(vmx->context);
-  return vmx_succeed(vmx, opcode);
+  return vmx_succeed(vmx, instruction);
 }
 
 /* The type: bit `first` of IA32_VMX_EPT_VPID_CAP and those above it say which are supported. */
@@ -53,11 +53,11 @@ enum vmxsim_vmx_result vmx_invept(struct vmxsim_vmx *vmx, const struct vmxsim_vm
   enum { TYPES = 3, FIRST_TYPE = 24 };
   const uint64_t type = type_of(instruction);
   struct descriptor descriptor;
-  if (!type_is_supported(vmx, type, TYPES, FIRST_TYPE)) return fail(vmx, VMXSIM_INVEPT);
+  if (!type_is_supported(vmx, type, TYPES, FIRST_TYPE)) return fail(vmx, instruction);
   if (!read_descriptor(instruction, &descriptor)) return VMXSIM_VMX_PENDING;
-  if (descriptor.high) return fail(vmx, VMXSIM_INVEPT);
-  if (type == ONE_CONTEXT && !eptp_is_valid(vmx, descriptor.low)) return fail(vmx, VMXSIM_INVEPT);
-  return succeed(vmx, VMXSIM_INVEPT);
+  if (descriptor.high) return fail(vmx, instruction);
+  if (type == ONE_CONTEXT && !eptp_is_valid(vmx, descriptor.low)) return fail(vmx, instruction);
+  return succeed(vmx, instruction);
 }
 
 static bool is_canonical(const struct vmxsim_vmx *vmx, uint64_t address) {
@@ -72,10 +72,10 @@ enum vmxsim_vmx_result vmx_invvpid(struct vmxsim_vmx *vmx, const struct vmxsim_v
   enum { TYPES = 4, FIRST_TYPE = 40 };
   const uint64_t type = type_of(instruction);
   struct descriptor descriptor;
-  if (!type_is_supported(vmx, type, TYPES, FIRST_TYPE)) return fail(vmx, VMXSIM_INVVPID);
+  if (!type_is_supported(vmx, type, TYPES, FIRST_TYPE)) return fail(vmx, instruction);
   if (!read_descriptor(instruction, &descriptor)) return VMXSIM_VMX_PENDING;
-  if (descriptor.low & ~DESCRIPTOR_VPID) return fail(vmx, VMXSIM_INVVPID);
-  if (type != ALL_CONTEXTS && descriptor.low == 0) return fail(vmx, VMXSIM_INVVPID);
-  if (type == ONE_ADDRESS && !is_canonical(vmx, descriptor.high)) return fail(vmx, VMXSIM_INVVPID);
-  return succeed(vmx, VMXSIM_INVVPID);
+  if (descriptor.low & ~DESCRIPTOR_VPID) return fail(vmx, instruction);
+  if (type != ALL_CONTEXTS && descriptor.low == 0) return fail(vmx, instruction);
+  if (type == ONE_ADDRESS && !is_canonical(vmx, descriptor.high)) return fail(vmx, instruction);
+  return succeed(vmx, instruction);
 }

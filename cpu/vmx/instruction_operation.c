@@ -15,29 +15,27 @@ bool vmx_may_enter_operation(const struct vmxsim_vmx *vmx) {
 
 enum vmxsim_vmx_result vmx_vmxon(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction) {
   uint64_t pointer;
-  if (vmx->in_vmx_operation) return vmx_fail(vmx, VMXSIM_VMXON, VMXSIM_ERROR_NUMBER_vmxon_in_vmx_root_operation);
+  if (vmx->in_vmx_operation) return vmx_fail(vmx, instruction, VMXSIM_ERROR_NUMBER_vmxon_in_vmx_root_operation);
   if (!vmx_read_pointer(vmx, instruction, &pointer)) return VMXSIM_VMX_PENDING;
-  if (!vmx_region_may_be_at(vmx, pointer)) return vmx_fail_invalid(vmx, VMXSIM_VMXON);
+  if (!vmx_region_may_be_at(vmx, pointer)) return vmx_fail_invalid(vmx, instruction);
   /* Bit 31 must be 0 too. */
   if (vmx_read_memory(vmx, pointer, 4) != (vmx->capabilities->ia32_vmx_basic & VMX_BASIC_REVISION)) {
-    return vmx_fail_invalid(vmx, VMXSIM_VMXON);
+    return vmx_fail_invalid(vmx, instruction);
   }
   vmx->in_vmx_operation = true;
   vmx->vmxon_pointer = pointer;
   vmx->current = VMXSIM_NO_VMCS;
-  return vmx_succeed(vmx, VMXSIM_VMXON);
+  return vmx_succeed(vmx, instruction);
 }
 
 enum vmxsim_vmx_result vmx_vmxoff(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction) {
-  (void)instruction;
   vmx_release_current(vmx);
   vmx->in_vmx_operation = false;
   vmx->vmxon_pointer = VMXSIM_NO_VMCS;
-  return vmx_succeed(vmx, VMXSIM_VMXOFF);
+  return vmx_succeed(vmx, instruction);
 }
 
 /* Without the dual-monitor treatment of SMIs and SMM, VMCALL has no use here. */
 enum vmxsim_vmx_result vmx_vmcall(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction) {
-  (void)instruction;
-  return vmx_fail(vmx, VMXSIM_VMCALL, VMXSIM_ERROR_NUMBER_vmcall_in_vmx_root_operation);
+  return vmx_fail(vmx, instruction, VMXSIM_ERROR_NUMBER_vmcall_in_vmx_root_operation);
 }

@@ -49,23 +49,23 @@ enum vmxsim_vmx_result vmx_vmptrld(struct vmxsim_vmx *vmx, const struct vmxsim_v
   uint64_t pointer;
   if (!vmx_read_pointer(vmx, instruction, &pointer)) return VMXSIM_VMX_PENDING;
   if (!vmx_region_may_be_at(vmx, pointer)) {
-    return vmx_fail(vmx, VMXSIM_VMPTRLD, VMXSIM_ERROR_NUMBER_vmptrld_with_invalid_physical_address);
+    return vmx_fail(vmx, instruction, VMXSIM_ERROR_NUMBER_vmptrld_with_invalid_physical_address);
   }
   if (pointer == vmx->vmxon_pointer) {
-    return vmx_fail(vmx, VMXSIM_VMPTRLD, VMXSIM_ERROR_NUMBER_vmptrld_with_vmxon_pointer);
+    return vmx_fail(vmx, instruction, VMXSIM_ERROR_NUMBER_vmptrld_with_vmxon_pointer);
   }
   if (!revision_is_right(vmx, vmx_read_memory(vmx, pointer, 4))) {
-    return vmx_fail(vmx, VMXSIM_VMPTRLD, VMXSIM_ERROR_NUMBER_vmptrld_with_incorrect_vmcs_revision_identifier);
+    return vmx_fail(vmx, instruction, VMXSIM_ERROR_NUMBER_vmptrld_with_incorrect_vmcs_revision_identifier);
   }
   if (pointer != vmx->current) make_current(vmx, pointer);
-  return vmx_succeed(vmx, VMXSIM_VMPTRLD);
+  return vmx_succeed(vmx, instruction);
 }
 
 enum vmxsim_vmx_result vmx_vmptrst(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction) {
   uint8_t bytes[8];
   vmx_put_bytes(bytes, vmx->current, sizeof bytes);
   if (!instruction->write(instruction->operand, bytes, sizeof bytes)) return VMXSIM_VMX_PENDING;
-  return vmx_succeed(vmx, VMXSIM_VMPTRST);
+  return vmx_succeed(vmx, instruction);
 }
 
 /* Of a VMCS that is not current, everything is in its region already. */
@@ -82,11 +82,11 @@ enum vmxsim_vmx_result vmx_vmclear(struct vmxsim_vmx *vmx, const struct vmxsim_v
   uint64_t pointer;
   if (!vmx_read_pointer(vmx, instruction, &pointer)) return VMXSIM_VMX_PENDING;
   if (!vmx_region_may_be_at(vmx, pointer)) {
-    return vmx_fail(vmx, VMXSIM_VMCLEAR, VMXSIM_ERROR_NUMBER_vmclear_with_invalid_physical_address);
+    return vmx_fail(vmx, instruction, VMXSIM_ERROR_NUMBER_vmclear_with_invalid_physical_address);
   }
   if (pointer == vmx->vmxon_pointer) {
-    return vmx_fail(vmx, VMXSIM_VMCLEAR, VMXSIM_ERROR_NUMBER_vmclear_with_vmxon_pointer);
+    return vmx_fail(vmx, instruction, VMXSIM_ERROR_NUMBER_vmclear_with_vmxon_pointer);
   }
   clear(vmx, pointer);
-  return vmx_succeed(vmx, VMXSIM_VMCLEAR);
+  return vmx_succeed(vmx, instruction);
 }

@@ -23,39 +23,41 @@ static const struct {
     [VMXSIM_INVVPID] = {vmx_invvpid, VMXSIM_EXIT_invvpid},
 };
 
-static void trace_end(struct vmxsim_vmx *vmx, enum vmxsim_vmx_opcode opcode, enum vmxsim_vmx_fail fail,
-                      uint32_t error) {
-  if (opcode == VMXSIM_VMREAD || opcode == VMXSIM_VMWRITE) {
-    if (fail == VMXSIM_VMX_SUCCEED) return; /* traced with its value: instruction_fields.c */
-  }
+static void trace_end(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction,
+                      enum vmxsim_vmx_fail fail, uint32_t error) {
+  const enum vmxsim_vmx_opcode opcode = instruction->opcode;
   const bool has_operand = opcode == VMXSIM_VMXON || opcode == VMXSIM_VMPTRLD || opcode == VMXSIM_VMCLEAR;
+  const bool is_access = opcode == VMXSIM_VMREAD || opcode == VMXSIM_VMWRITE;
+  if (is_access && fail == VMXSIM_VMX_SUCCEED) return; /* traced with its value: instruction_fields.c */
   const struct vmxsim_vmx_trace what = {
       .kind = VMXSIM_VMX_TRACE_INSTRUCTION,
       .opcode = opcode,
       .fail = fail,
       .error = error,
       .pointer = has_operand ? vmx->operand : vmx->current,
+      .encoding = is_access ? instruction->register_value : 0,
   };
   vmx_trace(vmx, &what);
 }
 
-enum vmxsim_vmx_result vmx_succeed(struct vmxsim_vmx *vmx, enum vmxsim_vmx_opcode opcode) {
+enum vmxsim_vmx_result vmx_succeed(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction) {
   vmx->state->rflags &= ~ARITHMETIC_FLAGS;
-  trace_end(vmx, opcode, VMXSIM_VMX_SUCCEED, 0);
+  trace_end(vmx, instruction, VMXSIM_VMX_SUCCEED, 0);
   return VMXSIM_VMX_DONE;
 }
 
-enum vmxsim_vmx_result vmx_fail_invalid(struct vmxsim_vmx *vmx, enum vmxsim_vmx_opcode opcode) {
+enum vmxsim_vmx_result vmx_fail_invalid(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction) {
   vmx->state->rflags = (vmx->state->rflags & ~ARITHMETIC_FLAGS) | FLAG_CF;
-  trace_end(vmx, opcode, VMXSIM_VMX_FAIL_INVALID, 0);
+  trace_end(vmx, instruction, VMXSIM_VMX_FAIL_INVALID, 0);
   return VMXSIM_VMX_DONE;
 }
 
-enum vmxsim_vmx_result vmx_fail(struct vmxsim_vmx *vmx, enum vmxsim_vmx_opcode opcode, uint32_t error) {
-  if (vmx->current == VMXSIM_NO_VMCS) return vmx_fail_invalid(vmx, opcode);
+enum vmxsim_vmx_result vmx_fail(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction,
+                                uint32_t error) {
+  if (vmx->current == VMXSIM_NO_VMCS) return vmx_fail_invalid(vmx, instruction);
   vmx->state->rflags = (vmx->state->rflags & ~ARITHMETIC_FLAGS) | FLAG_ZF;
   SET_FIELD(vmx, vm_instruction_error, error);
-  trace_end(vmx, opcode, VMXSIM_VMX_FAIL_VALID, error);
+  trace_end(vmx, instruction, VMXSIM_VMX_FAIL_VALID, error);
   return VMXSIM_VMX_DONE;
 }
 

@@ -62,9 +62,10 @@ unsigned vmx_cpl(const struct vmxsim_state *state);
 bool vmx_cr_is_allowed(const struct vmxsim_capabilities *capabilities, unsigned cr, uint64_t value);
 
 /* instructions.c: the ends of an instruction. VMfail is VMfailValid if there is a current VMCS. */
-enum vmxsim_vmx_result vmx_succeed(struct vmxsim_vmx *vmx, enum vmxsim_vmx_opcode opcode);
-enum vmxsim_vmx_result vmx_fail_invalid(struct vmxsim_vmx *vmx, enum vmxsim_vmx_opcode opcode);
-enum vmxsim_vmx_result vmx_fail(struct vmxsim_vmx *vmx, enum vmxsim_vmx_opcode opcode, uint32_t error);
+enum vmxsim_vmx_result vmx_succeed(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction);
+enum vmxsim_vmx_result vmx_fail_invalid(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction);
+enum vmxsim_vmx_result vmx_fail(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction,
+                                uint32_t error);
 
 /* instruction_operation.c, instruction_pointers.c, instruction_fields.c, instruction_invalidate.c, entry.c */
 bool vmx_may_enter_operation(const struct vmxsim_vmx *vmx);

@@ -5,6 +5,7 @@
 #include "cpu/events/events.h"
 #include "cpu/exec/system.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/observe.h"
 #include "cpu/timing/timing.h"
 
 static void read_memory(void *context, uint64_t address, void *bytes, size_t size) {
@@ -66,6 +67,29 @@ static bool a20_masked(void *context) {
   return v->a20_off;
 }
 
+/* --- the event stream --------------------------------------------------------------------------------------------- */
+
+static enum vmxsim_event_kind kind_of(const struct vmxsim_vmx_trace *what) {
+  switch (what->kind) {
+  case VMXSIM_VMX_TRACE_ENTRY:
+    return what->outcome->kind == VMXSIM_ENTRY_SUCCEEDS ? VMXSIM_EVENT_vm_entry : VMXSIM_EVENT_vm_entry_failure;
+  case VMXSIM_VMX_TRACE_INJECTION: return VMXSIM_EVENT_vm_injection;
+  case VMXSIM_VMX_TRACE_EXIT: return VMXSIM_EVENT_vm_exit;
+  case VMXSIM_VMX_TRACE_ABORT: return VMXSIM_EVENT_vmx_abort;
+  default: return VMXSIM_EVENT_vmx_instruction;
+  }
+}
+
+static void trace(void *context, const struct vmxsim_vmx *vmx, const struct vmxsim_vmx_trace *what) {
+  struct vcpu *const v = context;
+  const enum vmxsim_event_kind kind = kind_of(what);
+  if (!observes(v, kind)) return;
+  struct vmxsim_event event = observe_begin(v, kind);
+  event.u.vmx.vmx = vmx;
+  event.u.vmx.trace = what;
+  observe_tell(v, &event);
+}
+
 static const struct vmxsim_vmx_port port = {
     .size = sizeof port,
     .read_memory = read_memory,
@@ -77,6 +101,7 @@ static const struct vmxsim_vmx_port port = {
     .deliver = deliver,
     .invalidate = invalidate,
     .a20_masked = a20_masked,
+    .trace = trace,
 };
 
 void exec_vmx_init(struct vcpu *v) {

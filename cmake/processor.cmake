@@ -1,6 +1,6 @@
 # The processor and the machine around it: part of libvmxsim.
 foreach(folder decode cpu cpu/exec cpu/mmu cpu/events cpu/apic cpu/timing libvmxsim/machine libvmxsim/platform
-    libvmxsim/snapshot)
+    libvmxsim/scenario libvmxsim/snapshot)
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.c)
   list(APPEND PROCESSOR_SOURCES ${sources})
 endforeach()

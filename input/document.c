@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "detect.h"
+#include "scenario.h"
 #include "text_document.h"
 
 enum { TEXT_MAX = 256 << 20 };
@@ -160,6 +161,14 @@ size_t vmxsim_document_count(const vmxsim_document *document) {
 
 const struct vmxsim_case *vmxsim_document_case(const vmxsim_document *document, size_t n) {
   return n < document->case_count ? document->cases[n] : NULL;
+}
+
+size_t vmxsim_document_scenario_count(const vmxsim_document *document) {
+  return document->scenario_count;
+}
+
+const vmxsim_scenario *vmxsim_document_scenario(const vmxsim_document *document, size_t n) {
+  return n < document->scenario_count ? document->scenarios[n] : NULL;
 }
 
 const char *vmxsim_document_name(const vmxsim_document *document) {

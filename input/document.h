@@ -13,6 +13,8 @@ struct vmxsim_document {
   const char *name;
   struct vmxsim_case **cases;
   size_t case_count, case_capacity;
+  struct vmxsim_scenario **scenarios;
+  size_t scenario_count, scenario_capacity;
   struct document_processor **processors; /* hash of the processors that were asked for, by spec */
   size_t processor_count, processor_capacity;
 };

@@ -5,10 +5,23 @@
  */
 #include "yaml_case.h"
 
+#include "scalar.h"
+#include "scenario_read.h"
 #include "vmcs/names.h"
 #include "yaml_diagnose.h"
 #include "yaml_keys.h"
 #include "yaml_values.h"
+
+vmxsim_status yaml_case_number(const struct case_reader *reader, const struct yaml_node *node, unsigned bits,
+                               const char *what, uint64_t *value) {
+  const vmxsim_status status = yaml_number(reader->diagnostic, node, bits, what, value);
+  if (status != VMXSIM_ERROR_SYNTAX || !reader->symbols || node->kind != NODE_SCALAR) return status;
+  struct vmxsim_diagnostic wrong = {0};
+  if (!assembler_evaluate(reader->symbols, node->text, node->length, value, &wrong)) {
+    return diagnose(reader->diagnostic, VMXSIM_ERROR_UNKNOWN_NAME, node->line, node->column, "%s", wrong.text);
+  }
+  return *value <= scalar_maximum(bits) ? VMXSIM_OK : yaml_expected(reader->diagnostic, node, what);
+}
 
 static vmxsim_status unknown_key(const struct case_reader *reader, const struct yaml_node *key) {
   struct nearest list;
@@ -136,6 +149,14 @@ static vmxsim_status read_case(struct case_reader *reader, const struct yaml_nod
   return read_keys(reader, keys);
 }
 
+static bool is_scenario(const struct yaml_node *root) {
+  if (root->kind != NODE_MAPPING) return false;
+  for (const struct yaml_node *key = root->first; key; key = key->next->next) {
+    if (yaml_is_word(key, "scenario")) return true;
+  }
+  return false;
+}
+
 vmxsim_status yaml_document_read(vmxsim_document *document, const char *text, size_t length,
                                  struct vmxsim_diagnostic *diagnostic) {
   struct case_reader reader = {.document = document, .diagnostic = diagnostic};
@@ -145,7 +166,7 @@ vmxsim_status yaml_document_read(vmxsim_document *document, const char *text, si
   vmxsim_status status;
   while (!(status = yaml_stream_next(stream, &root, diagnostic)) && root) {
     if (yaml_is_nothing(root)) continue;
-    status = read_case(&reader, root);
+    status = is_scenario(root) ? scenario_read(document, text, length, root, diagnostic) : read_case(&reader, root);
     if (status) break;
   }
   yaml_stream_close(stream);

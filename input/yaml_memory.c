@@ -74,7 +74,7 @@ static void store(uint8_t *bytes, uint64_t value, unsigned size) {
 static vmxsim_status write_number(const struct case_reader *reader, const struct yaml_node *node, unsigned size,
                                   uint8_t *bytes) {
   uint64_t value = 0;
-  const vmxsim_status status = yaml_number(reader->diagnostic, node, 8 * size, "a number", &value);
+  const vmxsim_status status = yaml_case_number(reader, node, 8 * size, "a number", &value);
   store(bytes, value, size);
   return status;
 }
@@ -162,7 +162,7 @@ static vmxsim_status read_contents(const struct case_reader *reader, const struc
 static vmxsim_status read_piece(const struct case_reader *reader, const struct yaml_node *key, struct piece *piece) {
   const struct yaml_node *node = key->next;
   *piece = (struct piece){.key = key};
-  vmxsim_status status = yaml_number(reader->diagnostic, key, 64, "an address, or `otherwise`", &piece->memory.address);
+  vmxsim_status status = yaml_case_number(reader, key, 64, "an address, or `otherwise`", &piece->memory.address);
   if (status) return status;
   if (node->kind != NODE_MAPPING || !node->count) {
     return yaml_expected(reader->diagnostic, node, "a mapping, as {u32: [1, 2]}");
@@ -175,6 +175,14 @@ static vmxsim_status read_piece(const struct case_reader *reader, const struct y
     return yaml_expected(reader->diagnostic, key, "memory that ends below 2^64");
   }
   return VMXSIM_OK;
+}
+
+vmxsim_status yaml_case_piece(struct case_reader *reader, const struct yaml_node *key,
+                              struct vmxsim_memory_bytes *memory) {
+  struct piece piece;
+  const vmxsim_status status = read_piece(reader, key, &piece);
+  *memory = piece.memory;
+  return status;
 }
 
 static int by_address(const void *a, const void *b) {

@@ -3,6 +3,7 @@
 #define VMXSIM_VMXSIM_H
 
 #include "vmxsim/allocator.h"
+#include "vmxsim/assembler.h"
 #include "vmxsim/bits.h"
 #include "vmxsim/capabilities.h"
 #include "vmxsim/checks.h"
@@ -17,6 +18,7 @@
 #include "vmxsim/platform.h"
 #include "vmxsim/processor_state.h"
 #include "vmxsim/registers.h"
+#include "vmxsim/scenario.h"
 #include "vmxsim/snapshot.h"
 #include "vmxsim/state.h"
 #include "vmxsim/status.h"

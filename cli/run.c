@@ -10,6 +10,7 @@
 #include "cli/run_registers.h"
 #include "cli/run_snapshot.h"
 #include "cli/run_trace.h"
+#include "cli/scenario.h"
 #include "vmxsim/platform.h"
 
 /* Exit statuses of their own, above what the exit port's values are likely to be: docs/vmxsim.1. */
@@ -267,6 +268,17 @@ static char *command_line(const char *image, const char *append) {
   return line;
 }
 
+/* What of the options is for scenarios. */
+static int run_scenarios(const struct run_options *given, const char *path) {
+  struct vmxsim_capabilities processor;
+  const struct scenario_options options = {.color = given->common.color,
+                                           .json = given->common.format == FORMAT_JSON,
+                                           .instructions = given->trace != NULL,
+                                           .processor = given->cpu ? &processor : NULL};
+  if (given->cpu && !read_processor(given->cpu, &processor)) return EXIT_UNUSABLE;
+  return scenario_run_file(path, &options);
+}
+
 static int run(int count, char **arguments) {
   struct run_options given = {.qemu_exit = false};
   struct setup setup = {.max_cycles = 0, .save_at = 0};
@@ -277,6 +289,7 @@ static int run(int count, char **arguments) {
     complain("expected one image (vmxsim run --help)");
     return EXIT_UNUSABLE;
   }
+  if (scenario_is_file(arguments[0])) return run_scenarios(&given, arguments[0]);
   int status = EXIT_UNUSABLE;
   if (prepare(&given, &setup) && read_image(&image, arguments[0]) &&
       (!given.initrd || read_image(&module, given.initrd))) {
@@ -298,8 +311,11 @@ static int run(int count, char **arguments) {
 
 const struct command command_run = {
     "run",
-    "IMAGE",
-    "boots an image: Multiboot, ELF, boot sector or disk",
+    "IMAGE|SCENARIO.yaml",
+    "Boots an image (Multiboot, ELF, boot sector or disk), or runs scenarios",
+    "A scenario (docs/scenarios.md) prints a line an event, with --trace every instruction too; exit status 0: all as\n"
+    "expected, 1: not, 2: unusable. Of the options, --cpu, --trace, --format and --color are for scenarios.\n"
+    "\n"
     "The serial port, the debug console (E9H) and INT 10H print to standard output.\n"
     "\n"
     "Exit status: what the guest writes to port F4H; 0 for power-off; 124 triple fault, 125 cycles used up, 126 no\n"

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "cli/commands.h"
+#include "cli/scenario.h"
 #include "cli/test_report.h"
 #include "cli/vector_files.h"
 
@@ -36,6 +37,17 @@ static void run_document(struct test_run *run, const vmxsim_document *document) 
   }
 }
 
+static void run_scenarios(struct test_run *run, const char *path, const vmxsim_document *document) {
+  const vmxsim_scenario *scenario;
+  for (size_t n = 0; (scenario = vmxsim_document_scenario(document, n)); n++) {
+    struct scenario_log log = {NULL, 0, 0};
+    bool passed;
+    run->unusable |= scenario_test(path, scenario, &log, &passed) != VMXSIM_OK;
+    test_report_scenario(&run->report, vmxsim_document_name(document), scenario, passed, log.text ? log.text : "");
+    free(log.text);
+  }
+}
+
 static void run_file(struct test_run *run, const char *path) {
   char *text;
   size_t length;
@@ -50,6 +62,7 @@ static void run_file(struct test_run *run, const char *path) {
       vmxsim_document_read(file_title(path), text, length, VMXSIM_FORMAT_YAML, NULL, &document, &diagnostic);
   if (status == VMXSIM_OK) {
     run_document(run, document);
+    run_scenarios(run, path, document);
   } else {
     const char *reason = *diagnostic.text ? diagnostic.text : vmxsim_status_text(status);
     complain_at(file_title(path), diagnostic.line, diagnostic.column, reason);
@@ -117,7 +130,7 @@ static int run_test(int count, char **arguments) {
 const struct command command_test = {
     "test",
     "PATH...",
-    "Runs test vectors: YAML cases that say what they expect",
+    "Runs test vectors and scenarios: YAML that says what it expects",
     "PATH is a file, or a directory whose *.yaml and *.yml are run in the order of their names, subdirectories too.\n\n"
     "Exit status: 0 all passed, 1 one failed or a check is not covered, 2 a file could not be used.\n",
     test_option_table,

@@ -188,6 +188,17 @@ void test_report_result(struct test_report *report, const char *file, const stru
   show_progress(report);
 }
 
+void test_report_scenario(struct test_report *report, const char *file, const vmxsim_scenario *scenario, bool passed,
+                          const char *details) {
+  const struct vmxsim_case subject = {.name = vmxsim_scenario_name(scenario), .line = vmxsim_scenario_line(scenario)};
+  if (passed)
+    report->passed++;
+  else
+    report->failed++;
+  print_result(report, file, &subject, passed, passed ? "" : details);
+  show_progress(report);
+}
+
 void test_report_error(struct test_report *report, const char *file, const char *text) {
   static const struct vmxsim_case nothing = {.name = "the file can be read", .about = ""};
   report->failed++;

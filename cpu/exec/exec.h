@@ -10,8 +10,9 @@
 #include "cpu/vcpu.h"
 
 /* Chooses the handler of an op by its opcode and the shape of its operands; handlers for the common shapes (registers,
- * 32 and 64 bits, immediates) are specialised. Never NULL: what a group does not execute raises #UD. */
-ir_execute *exec_bind(const struct ir_op *op);
+ * 32 and 64 bits, immediates) are specialised. Never NULL: what a group does not execute raises #UD. In VMX non-root
+ * operation what may cause a VM exit has a handler that looks at that first (vmx_intercepts.h). */
+ir_execute *exec_bind(decode_mode mode, const struct ir_op *op);
 /* Better handlers for the ops of a block, each bound already, that always run one after another. */
 void exec_bind_block(struct ir_op *ops, unsigned count);
 

@@ -119,6 +119,13 @@ void system_write_flags(struct vcpu *v, uint64_t rflags);
 /* #GP(0) unless CPL is 0; false: it is pending. */
 bool system_privileged(struct vcpu *v);
 
+/* What depends on more than the CPL, and comes before a VM exit; false: the exception is pending. Each is asked with
+ * its op by cpu/exec/vmx_intercepts.def, and needs nothing of it. */
+bool system_umip_allows(struct vcpu *v, const struct ir_op *op);      /* SGDT, SIDT, SLDT, SMSW, STR */
+bool system_time_allowed(struct vcpu *v, const struct ir_op *op);     /* RDTSC, RDTSCP, TPAUSE, UMWAIT: CR4.TSD */
+bool system_counters_allowed(struct vcpu *v, const struct ir_op *op); /* RDPMC: CR4.PCE */
+bool system_monitor_usable(struct vcpu *v, const struct ir_op *op);   /* MONITOR, MWAIT */
+
 /* The parts of exec_bind_system(). */
 ir_execute *system_bind_control(const struct ir_op *op);    /* system_control.c: CR, DR, CLTS, LMSW, SMSW, XCR0 */
 ir_execute *system_bind_descriptor(const struct ir_op *op); /* system_descriptor.c: tables, LAR ... ARPL */
@@ -126,7 +133,7 @@ ir_execute *system_bind_cache(const struct ir_op *op);      /* system_cache.c: I
 ir_execute *system_bind_wait(const struct ir_op *op);       /* system_wait.c: HLT, PAUSE, MONITOR ... TPAUSE */
 ir_execute *system_bind_msr(const struct ir_op *op);        /* system_msr.c: RDMSR, RDTSC, CPUID, FS and GS bases ... */
 ir_execute *system_bind_flag(const struct ir_op *op);       /* system_flag.c: CLI, STI, CLAC, STAC, PKRU */
-ir_execute *system_bind_vmx(const struct ir_op *op);          /* vmx_instructions.c: VMXON to INVVPID */
+ir_execute *system_bind_vmx(const struct ir_op *op);        /* vmx_instructions.c: VMXON to INVVPID */
 ir_execute *system_bind_switched_off(const struct ir_op *op); /* system_off.c: GETSEC, ENCLS ... */
 
 /* MSRs: msr.c. False: #GP(0), which is not pending yet. */

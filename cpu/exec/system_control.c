@@ -18,10 +18,10 @@ static unsigned register_size(const struct vcpu *v) {
 
 static bool read_control(struct vcpu *v, unsigned reg, uint64_t *value) {
   switch (reg) {
-  case 0: *value = v->s.cr0; return true;
+  case 0:
+  case 4: *value = vmxsim_vmx_read_cr(&v->vmx, reg); return true;
   case 2: *value = v->s.cr2; return true;
   case 3: *value = v->s.cr3; return true;
-  case 4: *value = v->s.cr4; return true;
   case 8: *value = apic_tpr(v->apic); return true;
   default: return vcpu_raise(v, VECTOR_UD), false;
   }
@@ -36,10 +36,10 @@ static bool write_tpr(struct vcpu *v, uint64_t value) {
 
 static bool write_control(struct vcpu *v, unsigned reg, uint64_t value) {
   switch (reg) {
-  case 0: return control_write_cr0(v, value);
+  case 0: return control_write_cr0(v, vmxsim_vmx_written_cr(&v->vmx, 0, value));
   case 2: v->s.cr2 = value; return true;
   case 3: return control_write_cr3(v, value);
-  case 4: return control_write_cr4(v, value);
+  case 4: return control_write_cr4(v, vmxsim_vmx_written_cr(&v->vmx, 4, value));
   case 8: return write_tpr(v, value);
   default: return vcpu_raise(v, VECTOR_UD), false;
   }
@@ -66,7 +66,9 @@ static void system_mov_to_cr(struct vcpu *v, const struct ir_op *op) {
 static void system_clts(struct vcpu *v, const struct ir_op *op) {
   v->current = op;
   if (!system_privileged(v)) return;
-  v->s.cr0 &= ~CR0_TS;
+  const uint64_t value = vmxsim_vmx_written_cr(&v->vmx, 0, v->s.cr0 & ~CR0_TS);
+  if (!vmxsim_vmx_allows_cr(&v->vmx, 0, value)) return vcpu_raise_with_code(v, VECTOR_GP, 0);
+  v->s.cr0 = value;
   observe_register(v, VMXSIM_EVENT_control_write, 0, v->s.cr0, false);
   vcpu_update_mode(v);
   system_end(v, op);
@@ -79,7 +81,7 @@ static void system_lmsw(struct vcpu *v, const struct ir_op *op) {
   v->current = op;
   if (!system_privileged(v) || !system_read(v, op, &op->operand[0], 2, &value)) return;
   const uint64_t next = system_next_rip(v, op);
-  value = (v->s.cr0 & ~(loaded & ~CR0_PE)) | (value & loaded);
+  value = vmxsim_vmx_written_cr(&v->vmx, 0, (v->s.cr0 & ~(loaded & ~CR0_PE)) | (value & loaded));
   if (!control_write_cr0(v, value)) return;
   observe_register(v, VMXSIM_EVENT_control_write, 0, value, false);
   v->s.rip = next;
@@ -88,8 +90,9 @@ static void system_lmsw(struct vcpu *v, const struct ir_op *op) {
 static void system_smsw(struct vcpu *v, const struct ir_op *op) {
   const bool memory = op->operand[0].kind == IR_MEMORY;
   v->current = op;
-  if ((v->s.cr4 & CR4_UMIP) && v->cpl > 0) return vcpu_raise_with_code(v, VECTOR_GP, 0);
-  if (!system_write(v, op, &op->operand[0], memory ? 2 : op->operand_size, v->s.cr0)) return;
+  if (!system_umip_allows(v, op)) return;
+  const uint64_t value = vmxsim_vmx_read_cr(&v->vmx, 0);
+  if (!system_write(v, op, &op->operand[0], memory ? 2 : op->operand_size, value)) return;
   exec_next(v, op);
 }
 

@@ -15,7 +15,8 @@ static bool protected_only(struct vcpu *v) {
 }
 
 /* CR4.UMIP keeps what tells of the system from programs. */
-static bool not_prevented(struct vcpu *v) {
+bool system_umip_allows(struct vcpu *v, const struct ir_op *op) {
+  (void)op;
   if (!(v->s.cr4 & CR4_UMIP) || v->cpl == 0) return true;
   vcpu_raise_with_code(v, VECTOR_GP, 0);
   return false;
@@ -52,7 +53,7 @@ static void store_table(struct vcpu *v, const struct ir_op *op, const struct vmx
   const unsigned size = vcpu_in_64_bit_mode(v) ? 8 : 4;
   const uint64_t offset = mem_effective_address(v, op), mask = system_mask(op->address_size);
   v->current = op;
-  if (!not_prevented(v)) return;
+  if (!system_umip_allows(v, op)) return;
   if (!mem_probe_write(v, op->memory.segment, offset, 2 + size)) return;
   if (!mem_write(v, op->memory.segment, offset, 2, table->limit) ||
       !mem_write(v, op->memory.segment, (offset + 2) & mask, size, table->base & system_mask(size)))
@@ -137,7 +138,7 @@ static void system_ltr(struct vcpu *v, const struct ir_op *op) {
 static void store_selector(struct vcpu *v, const struct ir_op *op, uint16_t selector) {
   const bool memory = op->operand[0].kind == IR_MEMORY;
   v->current = op;
-  if (!protected_only(v) || !not_prevented(v)) return;
+  if (!protected_only(v) || !system_umip_allows(v, op)) return;
   if (!system_write(v, op, &op->operand[0], memory ? 2 : op->operand_size, selector)) return;
   exec_next(v, op);
 }

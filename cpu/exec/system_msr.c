@@ -37,25 +37,29 @@ static void system_rdmsr(struct vcpu *v, const struct ir_op *op) {
   const bool good = system_access_msr(v, msr, false, &value);
   observe_register(v, VMXSIM_EVENT_msr_read, msr, value, !good);
   if (!good) return vcpu_raise_with_code(v, VECTOR_GP, 0);
+  value = vmxsim_vmx_read_msr(&v->vmx, msr, value);
   set_edx_eax(v, value);
   exec_next(v, op);
 }
 
 static void system_wrmsr(struct vcpu *v, const struct ir_op *op) {
   const uint32_t msr = (uint32_t)v->s.gpr[VMXSIM_RCX];
-  uint64_t value = edx_eax(v);
+  const uint64_t given = edx_eax(v);
+  uint64_t value = vmxsim_vmx_written_msr(&v->vmx, msr, given);
   v->current = op;
   if (!system_privileged(v)) return;
   const bool good = system_access_msr(v, msr, true, &value);
-  observe_register(v, VMXSIM_EVENT_msr_write, msr, edx_eax(v), !good);
+  observe_register(v, VMXSIM_EVENT_msr_write, msr, given, !good);
   if (!good) return vcpu_raise_with_code(v, VECTOR_GP, 0);
+  vmxsim_vmx_msr_written(&v->vmx, msr, given);
   system_end(v, op);
 }
 
 /* --- time ------------------------------------------------------------------------------------------------------------
  */
 
-static bool time_allowed(struct vcpu *v) {
+bool system_time_allowed(struct vcpu *v, const struct ir_op *op) {
+  (void)op;
   if (!(v->s.cr4 & CR4_TSD) || v->cpl == 0) return true;
   vcpu_raise_with_code(v, VECTOR_GP, 0);
   return false;
@@ -63,15 +67,15 @@ static bool time_allowed(struct vcpu *v) {
 
 static void system_rdtsc(struct vcpu *v, const struct ir_op *op) {
   v->current = op;
-  if (!time_allowed(v)) return;
-  set_edx_eax(v, timing_tsc(v));
+  if (!system_time_allowed(v, op)) return;
+  set_edx_eax(v, vmxsim_vmx_guest_tsc(&v->vmx, timing_tsc(v)));
   exec_next(v, op);
 }
 
 static void system_rdtscp(struct vcpu *v, const struct ir_op *op) {
   v->current = op;
-  if (!time_allowed(v)) return;
-  set_edx_eax(v, timing_tsc(v));
+  if (!system_time_allowed(v, op)) return;
+  set_edx_eax(v, vmxsim_vmx_guest_tsc(&v->vmx, timing_tsc(v)));
   system_set_gpr(v, VMXSIM_RCX, 4, v->s.tsc_aux);
   exec_next(v, op);
 }
@@ -80,6 +84,11 @@ static void system_rdpid(struct vcpu *v, const struct ir_op *op) {
   v->current = op;
   system_set_gpr(v, op->operand[0].reg, vcpu_in_64_bit_mode(v) ? 8 : 4, v->s.tsc_aux & UINT32_MAX);
   exec_next(v, op);
+}
+
+bool system_counters_allowed(struct vcpu *v, const struct ir_op *op) {
+  (void)op;
+  return (v->s.cr4 & CR4_PCE) || system_privileged(v);
 }
 
 /* There are no performance counters yet. */

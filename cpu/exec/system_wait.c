@@ -57,7 +57,8 @@ static void start_waiting(struct vcpu *v, const struct ir_op *op) {
  * ---------------------------------------------------------------------------------------------------- */
 
 /* #UD above CPL 0, and while IA32_MISC_ENABLE hides them. */
-static bool monitor_usable(struct vcpu *v) {
+bool system_monitor_usable(struct vcpu *v, const struct ir_op *op) {
+  (void)op;
   if (v->cpl == 0 && (v->s.misc_enable & MISC_ENABLE_MONITOR)) return true;
   vcpu_raise(v, VECTOR_UD);
   return false;
@@ -65,19 +66,25 @@ static bool monitor_usable(struct vcpu *v) {
 
 static void system_monitor(struct vcpu *v, const struct ir_op *op) {
   v->current = op;
-  if (!monitor_usable(v)) return;
+  if (!system_monitor_usable(v, op)) return;
   if ((uint32_t)v->s.gpr[VMXSIM_RCX]) return vcpu_raise_with_code(v, VECTOR_GP, 0);
   if (!arm(v, op->memory.segment, mem_effective_address(v, op))) return;
   system_end(v, op);
+}
+
+/* In VMX non-root operation an interrupt window that is being waited for is not slept through: SDM 3C, "Changes to
+ * Instruction Behavior in VMX Non-Root Operation". */
+static bool awaits_interrupt_window(const struct vcpu *v, uint32_t extensions) {
+  return (extensions & 1) && !(v->s.rflags & RFLAGS_IF) && vmxsim_vmx_on(&v->vmx, primary, interrupt_window_exiting);
 }
 
 /* ECX[0]: interrupts end the wait even if they are masked. */
 static void system_mwait(struct vcpu *v, const struct ir_op *op) {
   const uint32_t extensions = (uint32_t)v->s.gpr[VMXSIM_RCX];
   v->current = op;
-  if (!monitor_usable(v)) return;
+  if (!system_monitor_usable(v, op)) return;
   if (extensions & ~1U) return vcpu_raise_with_code(v, VECTOR_GP, 0);
-  if (!v->monitor_armed || v->monitor_written) {
+  if (!v->monitor_armed || v->monitor_written || awaits_interrupt_window(v, extensions)) {
     v->monitor_armed = false;
     return system_end(v, op);
   }
@@ -98,10 +105,10 @@ static void system_umonitor(struct vcpu *v, const struct ir_op *op) {
 
 /* Time is up at EDX:EAX, or earlier where IA32_UMWAIT_CONTROL has a limit (bits 31:2, in TSC units). */
 static void wait_until(struct vcpu *v, const struct ir_op *op) {
-  const uint64_t now = timing_tsc(v);
+  const uint64_t now = vmxsim_vmx_guest_tsc(&v->vmx, timing_tsc(v));
   const uint64_t deadline = system_gpr(v, VMXSIM_RDX, 4) << 32 | system_gpr(v, VMXSIM_RAX, 4);
   const uint64_t limit = v->s.umwait_control & BITS(31, 2);
-  uint64_t span = deadline > now ? deadline - now : 0;
+  uint64_t span = deadline > now ? vmxsim_vmx_physical_delay(&v->vmx, deadline - now) : 0;
   v->wait_has_limit = limit && limit < span;
   if (v->wait_has_limit) span = limit;
   flags_write_arithmetic(v, 0);

@@ -29,12 +29,31 @@ void vmxsim_vmx_tsc_written(struct vmxsim_vmx *vmx, uint64_t before, uint64_t af
   vmx->ple_last += after - before;
 }
 
-/* SDM 3C, "Changes to Instruction Behavior in VMX Non-Root Operation": RDTSC. */
+/* SDM 3C, "Changes to Instruction Behavior in VMX Non-Root Operation": RDTSC; TPAUSE. */
+__extension__ typedef unsigned __int128 wide;
+
+static bool is_scaled(const struct vmxsim_vmx *vmx) {
+  return vmxsim_vmx_on(vmx, primary, use_tsc_offsetting) && vmxsim_vmx_on(vmx, secondary, use_tsc_scaling);
+}
+
 uint64_t vmxsim_vmx_guest_tsc(const struct vmxsim_vmx *vmx, uint64_t tsc) {
-  __extension__ typedef unsigned __int128 wide;
   if (!vmxsim_vmx_on(vmx, primary, use_tsc_offsetting)) return tsc;
-  if (vmxsim_vmx_on(vmx, secondary, use_tsc_scaling)) {
-    tsc = (uint64_t)((wide)tsc * FIELD(vmx, tsc_multiplier) >> 48);
-  }
+  if (is_scaled(vmx)) tsc = (uint64_t)((wide)tsc * FIELD(vmx, tsc_multiplier) >> 48);
   return tsc + FIELD(vmx, tsc_offset);
+}
+
+/* virtual_delay * 2^48 / multiplier, at most UINT64_MAX. By hand, because freestanding code has no division of 128
+ * bits. */
+uint64_t vmxsim_vmx_physical_delay(const struct vmxsim_vmx *vmx, uint64_t virtual_delay) {
+  const uint64_t multiplier = FIELD(vmx, tsc_multiplier);
+  if (!is_scaled(vmx) || !multiplier) return virtual_delay;
+  uint64_t delay = virtual_delay / multiplier;
+  wide rest = virtual_delay % multiplier;
+  for (unsigned bit = 0; bit < 48; bit++) {
+    if (delay >> 63) return UINT64_MAX;
+    rest <<= 1;
+    delay = delay << 1 | (rest >= multiplier);
+    if (rest >= multiplier) rest -= multiplier;
+  }
+  return delay;
 }

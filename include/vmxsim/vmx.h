@@ -276,8 +276,15 @@ uint64_t vmxsim_vmx_written_cr(const struct vmxsim_vmx *vmx, unsigned cr, uint64
  * true outside VMX operation. */
 bool vmxsim_vmx_allows_cr(const struct vmxsim_vmx *vmx, unsigned cr, uint64_t value);
 
-/* What RDTSC and RDMSR of the TSC give, by the processor's own TSC: with TSC scaling and offset. */
+/* What RDTSC and RDMSR of the TSC give, by the processor's own TSC: with TSC scaling and offset. And the span of that
+ * TSC which a span of the guest's is: for TPAUSE and UMWAIT. */
 uint64_t vmxsim_vmx_guest_tsc(const struct vmxsim_vmx *vmx, uint64_t tsc);
+uint64_t vmxsim_vmx_physical_delay(const struct vmxsim_vmx *vmx, uint64_t virtual_delay);
+/* RDMSR and WRMSR (not MSR lists) of the TSC and of IA32_SPEC_CTRL, which can be virtualized: what RDMSR gives by the
+ * MSR's own value; which value WRMSR writes to the MSR; and that it has done so, without a fault. */
+uint64_t vmxsim_vmx_read_msr(const struct vmxsim_vmx *vmx, uint32_t msr, uint64_t value);
+uint64_t vmxsim_vmx_written_msr(const struct vmxsim_vmx *vmx, uint32_t msr, uint64_t value);
+void vmxsim_vmx_msr_written(struct vmxsim_vmx *vmx, uint32_t msr, uint64_t value);
 /* The TSC was written: the preemption timer, which counts its increments only, goes on as if not. */
 void vmxsim_vmx_tsc_written(struct vmxsim_vmx *vmx, uint64_t before, uint64_t after);
 

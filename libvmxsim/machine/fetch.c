@@ -40,7 +40,7 @@ struct build {
 };
 
 static void take_op(struct build *build, struct ir_op *op) {
-  op->execute = exec_bind(op);
+  op->execute = exec_bind(build->vcpu->cpu.mode, op);
   op->offset = (uint16_t)build->bytes;
   op->cycle = (uint16_t)build->cycles;
   op->cycles = (uint16_t)timing_of_op(build->vcpu->cpu.machine->timing, op);

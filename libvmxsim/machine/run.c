@@ -101,7 +101,8 @@ static void run_ops(struct vmxsim_vcpu *vcpu, const struct ir_op *first, uint64_
 
 static void run_single(struct vmxsim_vcpu *vcpu, const struct block *block) {
   vcpu->single[0] = block->ops[0];
-  vcpu->single[0].execute = exec_bind(&block->ops[0]); /* its handler in the block may leave flags to its neighbours */
+  /* Its handler in the block may leave flags to its neighbours. */
+  vcpu->single[0].execute = exec_bind(vcpu->cpu.mode, &block->ops[0]);
   vcpu->single[1] = block->ops[block->op_count];
   vcpu->single[1].offset = block->ops[0].length;
   vcpu->single[1].cycle = block->ops[0].cycles;

@@ -158,6 +158,7 @@ static bool run_pass(struct assembler *as, const char *text, size_t length,
   const char *end = text + length;
   as->pass++;
   as->moved = false;
+  as->repeated = 0;
   as->bits = options->bits;
   as->code_size = as->piece_count = as->branch = as->owner_length = 0;
   as->line = options->first_line ? options->first_line : 1;

@@ -16,7 +16,12 @@
 #include "assembler_symbols.h"
 #include "diagnose.h"
 
-enum assembler_limits { ASSEMBLER_TEXT_MAX = 1 << 20, ASSEMBLER_CODE_MAX = 16 << 20, ASSEMBLER_PASSES_MAX = 64 };
+enum assembler_limits {
+  ASSEMBLER_TEXT_MAX = 1 << 20,
+  ASSEMBLER_CODE_MAX = 16 << 20,
+  ASSEMBLER_PASSES_MAX = 64,
+  ASSEMBLER_TIMES_MAX = 1 << 16
+};
 
 /* A piece while it grows: its bytes are code[offset] on. */
 struct piece {
@@ -36,7 +41,8 @@ struct assembler {
 
   /* this pass */
   unsigned pass;
-  bool moved; /* a label is not where it was in the pass before */
+  unsigned repeated; /* statements by `times` */
+  bool moved;        /* a label is not where it was in the pass before */
   unsigned bits;
   uint64_t statement; /* address of the statement being read: $ */
   uint64_t section;   /* of the piece it is in: $$ */

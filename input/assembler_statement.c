@@ -194,14 +194,16 @@ static bool read_times(struct assembler *as, unsigned depth) {
   if (depth == TIMES_DEPTH_MAX) return assembler_expected(as, as->at, "less nesting of `times`");
   if (!read_expression(as, &count)) return false;
   const char *at = as->at;
-  if (count.value > ASSEMBLER_TEXT_MAX) {
-    if (as->pass > 1) return assembler_expected(as, count_at, "a count of at most 1048576");
+  if (count.value > ASSEMBLER_TIMES_MAX) {
+    if (as->pass > 1) return assembler_expected(as, count_at, "a count of at most 65536 (`fill` makes more)");
     count.value = 0;
   }
   const size_t before = as->code_size;
   for (uint64_t i = 0; i < count.value; i++) {
     as->at = at;
     as->statement = address_here(as);
+    if (as->repeated++ > ASSEMBLER_TIMES_MAX)
+      return assembler_expected(as, count_at, "at most 65536 repetitions in all");
     if (!read_operation(as, depth + 1)) return false;
     if (as->code_size == before) break; /* nothing comes of it, however often */
   }

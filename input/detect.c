@@ -58,7 +58,8 @@ static bool begins_with_key(struct line line) {
   for (size_t i = 0; i < length; i++) {
     if (line.text[quote + i] < 'a' || line.text[quote + i] > 'z') return false;
   }
-  return case_key_find(line.text + quote, length) != CASE_KEY_COUNT || names_equal("scenario", line.text + quote, length);
+  return case_key_find(line.text + quote, length) != CASE_KEY_COUNT ||
+         names_equal("scenario", line.text + quote, length);
 }
 
 static bool is_mark_of_dump(struct line line) {

@@ -108,7 +108,7 @@ enum step_action {
   STEP_WRITE,
   STEP_REGISTERS,
   STEP_WRMSR,
-  STEP_EXPECT,
+  STEP_EXECUTE,
 };
 
 struct scenario_msr {
@@ -120,10 +120,13 @@ struct scenario_step {
   enum step_action action;
   unsigned line, vcpu;
   uint64_t number; /* vector, VMCS, times */
+  bool background; /* of vmlaunch and vmresume: the next step does not wait for the VM exit */
   bool skip;       /* of vmresume: moves guest RIP past the instruction first */
   bool until_given, at_label, at_cycle;
-  uint64_t until; /* of run: linear address */
-  uint64_t at;    /* linear address or cycle */
+  uint64_t until;          /* of run: linear address */
+  uint64_t at;             /* linear address or cycle */
+  bool by_address;         /* of vmclear and vmptrld: `number` is the region's address */
+  const char *instruction; /* of execute */
   const struct vmxsim_field_value *fields;
   const struct vmxsim_memory_bytes *memory;
   const struct register_value *registers;

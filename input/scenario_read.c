@@ -339,6 +339,11 @@ static vmxsim_status read_rest(struct scenario_reader *reader, const struct yaml
   if (!status && found[KEY_NEVER]) {
     status = scenario_expectations(reader, found[KEY_NEVER], &scenario->nevers, &scenario->never_count);
   }
+  for (size_t i = 0; !status && i < scenario->never_count; i++) {
+    if (scenario->nevers[i].kind == EXPECT_STATE) {
+      status = yaml_expected(reader->reader.diagnostic, found[KEY_NEVER], "items with an event");
+    }
+  }
   return status;
 }
 

@@ -5,7 +5,7 @@
 #include "vmcs/names.h"
 
 /* What an action's value is. */
-enum step_value { NOTHING, VECTOR, COUNT, VMCS_NAME, FIELDS, PIECES, REGISTERS, MSRS, UNTIL };
+enum step_value { NOTHING, VECTOR, COUNT, VMCS_NAME, FIELDS, PIECES, REGISTERS, MSRS, UNTIL, INSTRUCTION };
 
 static const struct step_word {
   const char *name;
@@ -29,6 +29,7 @@ static const struct step_word {
     {"write", STEP_WRITE, PIECES},
     {"registers", STEP_REGISTERS, REGISTERS},
     {"wrmsr", STEP_WRMSR, MSRS},
+    {"execute", STEP_EXECUTE, INSTRUCTION},
 };
 enum { WORDS = sizeof words / sizeof *words };
 
@@ -70,7 +71,11 @@ static vmxsim_status read_vmcs_name(struct scenario_reader *reader, const struct
     step->number = n;
     return VMXSIM_OK;
   }
-  return yaml_unknown_name(reader->reader.diagnostic, node, "the name of a VMCS", NULL);
+  if (node->kind == NODE_SCALAR && node->text[0] >= '0' && node->text[0] <= '9') {
+    step->by_address = true;
+    return scenario_number(reader, node, 64, "an address", &step->number);
+  }
+  return yaml_unknown_name(reader->reader.diagnostic, node, "the name of a VMCS, or an address", NULL);
 }
 
 static vmxsim_status read_fields(struct scenario_reader *reader, const struct yaml_node *node,
@@ -115,6 +120,26 @@ static vmxsim_status read_msrs(struct scenario_reader *reader, const struct yaml
   return VMXSIM_OK;
 }
 
+/* It is assembled when its turn comes, at its place; here only to see that it can be. */
+static vmxsim_status read_executed(struct scenario_reader *reader, const struct yaml_node *node,
+                                   struct scenario_step *step) {
+  const enum scenario_mode mode = reader->scenario->host.mode;
+  const struct vmxsim_assembler_options options = {.size = sizeof options,
+                                                   .bits = mode == MODE_64   ? 64
+                                                           : mode == MODE_16 ? 16
+                                                                             : 32,
+                                                   .first_line = node->line,
+                                                   .first_column = node->column + node->quoted};
+  struct vmxsim_assembly *assembly;
+  vmxsim_status status = scenario_text(reader, node, "an instruction", &step->instruction);
+  if (status) return status;
+  status = vmxsim_assemble(node->text, node->length, &options, &assembly, reader->reader.diagnostic);
+  if (status) return status;
+  const bool one = assembly->piece_count == 1 && assembly->pieces[0].size < 16 && node->length < 80;
+  vmxsim_assembly_free(assembly);
+  return one ? VMXSIM_OK : yaml_expected(reader->reader.diagnostic, node, "one short instruction");
+}
+
 static vmxsim_status read_until(struct scenario_reader *reader, const struct yaml_node *node,
                                 struct scenario_step *step) {
   if (yaml_is_nothing(node) || yaml_is_word(node, "yes")) return VMXSIM_OK;
@@ -140,6 +165,7 @@ static vmxsim_status read_value(struct scenario_reader *reader, enum step_value 
   case REGISTERS: return scenario_registers(reader, node, &step->registers, &step->count);
   case MSRS: return read_msrs(reader, node, step);
   case UNTIL: return read_until(reader, node, step);
+  case INSTRUCTION: return read_executed(reader, node, step);
   }
   return VMXSIM_OK;
 }
@@ -159,6 +185,12 @@ static vmxsim_status read_modifier(struct scenario_reader *reader, const struct 
   uint64_t vcpu = 0;
   if (yaml_is_word(key, "at")) return read_at(reader, key->next, step);
   if (yaml_is_word(key, "skip")) return scenario_flag(reader, key->next, &step->skip);
+  if (yaml_is_word(key, "wait")) {
+    bool wait = true;
+    const vmxsim_status status = scenario_flag(reader, key->next, &wait);
+    step->background = !wait;
+    return status;
+  }
   if (!yaml_is_word(key, "vcpu")) return unknown_step(reader, key);
   const vmxsim_status status = scenario_number(reader, key->next, 8, "the number of a processor", &vcpu);
   step->vcpu = (unsigned)vcpu;
@@ -167,7 +199,8 @@ static vmxsim_status read_modifier(struct scenario_reader *reader, const struct 
 }
 
 static bool is_modifier(const struct yaml_node *key, bool has_action) {
-  return yaml_is_word(key, "at") || yaml_is_word(key, "vcpu") || (has_action && yaml_is_word(key, "skip"));
+  return yaml_is_word(key, "at") || yaml_is_word(key, "vcpu") || yaml_is_word(key, "wait") ||
+         (has_action && yaml_is_word(key, "skip"));
 }
 
 static bool can_wait(enum step_action action) {

@@ -41,6 +41,7 @@ static const struct {
     {"scenario: a\nvmcs: {template: long-mod}\n", 2, 18, "did you mean 'long-mode'?"},
     {"scenario: a\nvmcs: {template: long-mode, guest_rip: here}\n", 2, 40, "expected"},
     {"scenario: a\nguest: {asm: nop}\n", 2, 8, "`vmcs` with a guest"},
+    {"scenario: a\nnever: {rax: 1}\n", 2, 8, "items with an event"},
     {"scenario: a\nvcpus: 9\n", 2, 8, "1 to 8"},
     {"scenario: a\nram: 1M\n", 2, 6, "16M to 3G"},
     {"scenario: a\nregisters: {rx: 1}\n", 2, 13, "the name of a register"},

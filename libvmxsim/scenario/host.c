@@ -9,9 +9,16 @@
 /* '@' is e or r. The address of an operand is in rax; VMREAD and VMWRITE have the encoding there, and the value in rcx.
  * Each begins at a multiple of 16. */
 static const char *const op_text[HOST_OPS] = {
-    [HOST_VMXON] = "vmxon [@ax]",     [HOST_VMXOFF] = "vmxoff",          [HOST_VMCLEAR] = "vmclear [@ax]",
-    [HOST_VMPTRLD] = "vmptrld [@ax]", [HOST_VMREAD] = "vmread @cx, @ax", [HOST_VMWRITE] = "vmwrite @ax, @cx",
-    [HOST_VMLAUNCH] = "vmlaunch",     [HOST_VMRESUME] = "vmresume",      [HOST_WRMSR] = "wrmsr",
+    [HOST_VMXON] = "vmxon [@ax]",
+    [HOST_VMXOFF] = "vmxoff",
+    [HOST_VMCLEAR] = "vmclear [@ax]",
+    [HOST_VMPTRLD] = "vmptrld [@ax]",
+    [HOST_VMREAD] = "vmread @cx, @ax",
+    [HOST_VMWRITE] = "vmwrite @ax, @cx",
+    [HOST_VMLAUNCH] = "vmlaunch",
+    [HOST_VMRESUME] = "vmresume",
+    [HOST_WRMSR] = "wrmsr",
+    [HOST_ANY] = "nop", /* whatever host_instruction() puts there */
 };
 
 enum { STUB_STRIDE = 16, HANDLERS_OFFSET = 0x1000, FLAG_CARRY = 1, FLAG_ZERO = 1 << 6, NMI_VECTOR = 2 };
@@ -192,7 +199,7 @@ static void set_operands(struct runner *runner, unsigned vcpu, enum host_op op, 
   state->rip = runner->op_at[op];
   state->activity = VMXSIM_ACTIVE;
   state->rflags &= ~UINT64_C(0x200);
-  if (is_entry(op) || op == HOST_VMXOFF) return;
+  if (is_entry(op) || op == HOST_VMXOFF || op == HOST_ANY) return;
   if (op == HOST_VMXON || op == HOST_VMCLEAR || op == HOST_VMPTRLD) {
     const uint64_t at = OPERANDS + 8 * vcpu;
     vmxsim_machine_write(runner->machine, at, &a, sizeof a);
@@ -248,11 +255,22 @@ void host_execute(struct runner *runner, unsigned vcpu, enum host_op op, uint64_
   runner->quiet = quiet;
   classify(runner, op, &state, result);
   if (result->outcome != HOST_DONE) return;
-  memcpy(state.gpr, before.gpr, sizeof state.gpr);
+  if (op != HOST_ANY) memcpy(state.gpr, before.gpr, sizeof state.gpr);
   state.rip = before.rip;
   state.rflags = before.rflags;
   state.activity = before.activity;
   vmxsim_vcpu_set_state(handle, &state);
+}
+
+bool host_instruction(struct runner *runner, unsigned vcpu, const char *text, struct host_result *result) {
+  const enum scenario_mode mode = runner->scenario->host.mode;
+  const unsigned bits = mode == MODE_64 ? 64 : mode == MODE_16 ? 16 : 32;
+  size_t size, unused;
+  if (!put_code(runner, text, runner->op_at[HOST_ANY], bits, &size)) return false;
+  runner->op_end[HOST_ANY] = runner->op_at[HOST_ANY] + size;
+  if (!put_code(runner, "hlt", runner->op_end[HOST_ANY], bits, &unused)) return false;
+  host_execute(runner, vcpu, HOST_ANY, 0, 0, result);
+  return true;
 }
 
 void host_write_field(struct runner *runner, unsigned vcpu, vmxsim_field number, uint64_t value,

@@ -86,6 +86,13 @@ static bool vmxon(struct runner *runner, unsigned vcpu) {
   return good;
 }
 
+/* A region that is none of the scenario's VMCSs. */
+static void at_address(struct runner *runner, const struct scenario_step *step) {
+  const bool clear = step->action == STEP_VMCLEAR;
+  const char *what = clear ? "VMCLEAR" : "VMPTRLD";
+  execute(runner, step->vcpu, clear ? HOST_VMCLEAR : HOST_VMPTRLD, what, step->number, 0);
+}
+
 static bool vmclear(struct runner *runner, unsigned vcpu, size_t vmcs) {
   write_revision(runner, region_of(vmcs));
   if (!execute(runner, vcpu, HOST_VMCLEAR, "VMCLEAR", region_of(vmcs), 0)) return false;
@@ -183,9 +190,11 @@ static void announce(struct runner *runner, const struct scenario_step *step, co
   static const char *const names[] = {"VMXON",         "VMXOFF",   "VMCLEAR", "VMPTRLD", "VMWRITE",
                                       "VMLAUNCH",      "VMRESUME", "skip",    "run",     "external interrupt",
                                       "NMI",           "SMI",      "INIT",    "SIPI",    "memory written",
-                                      "registers set", "WRMSR",    "expect"};
+                                      "registers set", "WRMSR",    "execute"};
   char text[TEXT_MAX];
-  if (step->action == STEP_INTERRUPT || step->action == STEP_SIPI) {
+  if (step->action == STEP_EXECUTE) {
+    snprintf(text, sizeof text, "%.80s", step->instruction);
+  } else if (step->action == STEP_INTERRUPT || step->action == STEP_SIPI) {
     snprintf(text, sizeof text, "%s 0x%x%s", names[step->action], (unsigned)step->number, when);
   } else {
     snprintf(text, sizeof text, "%s%s", names[step->action], when);
@@ -430,10 +439,11 @@ static uint64_t injection(struct runner *runner, unsigned vcpu) {
   return information & UINT64_C(1) << 31 ? information : 0;
 }
 
-static void entered(struct runner *runner, unsigned vcpu, bool resume, uint64_t information) {
+/* `back`: the guest's first event was a VM exit already. */
+static void entered(struct runner *runner, unsigned vcpu, bool resume, uint64_t information, bool back) {
   char text[TEXT_MAX], place[TEXT_MAX];
-  snprintf(text, sizeof text, "VM entry by %s, guest at %.150s", resume ? "VMRESUME" : "VMLAUNCH",
-           runner_place(runner, linear_rip(runner, vcpu), place));
+  snprintf(text, sizeof text, "VM entry by %s%s%.150s", resume ? "VMRESUME" : "VMLAUNCH", back ? "" : ", guest at ",
+           back ? "" : runner_place(runner, linear_rip(runner, vcpu), place));
   event(runner, VMXSIM_SCENARIO_ENTRY, vcpu, resume, text);
   if (!information) return;
   describe_injection(information, text);
@@ -465,13 +475,13 @@ static void enter(struct runner *runner, const struct scenario_step *step, bool 
   if (result.outcome != HOST_ELSEWHERE) return;
   if (is_back(runner, step->vcpu)) {
     host_read_field(runner, step->vcpu, VMXSIM_FIELD_exit_reason, &reason);
-    if (!(reason >> 31)) entered(runner, step->vcpu, resume, information);
+    if (!(reason >> 31)) entered(runner, step->vcpu, resume, information, true);
     vm_exit(runner, step->vcpu);
     return;
   }
   runner->vcpu[step->vcpu].in_guest = true;
-  entered(runner, step->vcpu, resume, information);
-  if (!runner->over) run(runner, step);
+  entered(runner, step->vcpu, resume, information, false);
+  if (!runner->over && !step->background) run(runner, step);
 }
 
 /* Guest RIP past the instruction that caused the exit, as a VMM does. */
@@ -491,7 +501,24 @@ static void resume(struct runner *runner, const struct scenario_step *step) {
 
 /* --- steps --- */
 
+/* Only of VMX instructions CF and ZF say that they failed. */
+static void execute_instruction(struct runner *runner, const struct scenario_step *step) {
+  struct host_result result;
+  const char *const text = step->instruction;
+  const bool is_vmx = !strncmp(text, "vm", 2) || !strncmp(text, "inve", 4) || !strncmp(text, "invv", 4);
+  if (!host_instruction(runner, step->vcpu, text, &result)) {
+    runner->over = true;
+    return;
+  }
+  if (!is_vmx) result.fail_invalid = result.fail_valid = false;
+  report_host(runner, step->vcpu, text, &result);
+}
+
 static void perform_host_step(struct runner *runner, const struct scenario_step *step) {
+  if (step->by_address) {
+    at_address(runner, step);
+    return;
+  }
   switch (step->action) {
   case STEP_VMXON: vmxon(runner, step->vcpu); break;
   case STEP_VMXOFF:
@@ -510,6 +537,7 @@ static void perform_host_step(struct runner *runner, const struct scenario_step 
     }
     break;
   case STEP_SKIP: skip(runner, step->vcpu); break;
+  case STEP_EXECUTE: execute_instruction(runner, step); break;
   default: perform(runner, step); break;
   }
 }

@@ -41,6 +41,7 @@ enum host_op {
   HOST_VMLAUNCH,
   HOST_VMRESUME,
   HOST_WRMSR,
+  HOST_ANY, /* host_instruction() */
   HOST_OPS,
 };
 
@@ -102,6 +103,8 @@ bool runner_failed(struct runner *runner, const char *format, ...)
 bool host_prepare(struct runner *runner);
 void host_execute(struct runner *runner, unsigned vcpu, enum host_op op, uint64_t a, uint64_t b,
                   struct host_result *result);
+/* An instruction by its text; its registers are what they are. */
+bool host_instruction(struct runner *runner, unsigned vcpu, const char *text, struct host_result *result);
 /* VMWRITE of a whole field, in halves by a 32-bit host. */
 void host_write_field(struct runner *runner, unsigned vcpu, vmxsim_field field, uint64_t value,
                       struct host_result *result);

@@ -124,23 +124,25 @@ struct vcpu {
   /* Pending at the boundary (cpu/events/boundary.c). */
   bool nmi_pending, nmi_pending_2, smi_pending, init_pending, sipi_pending, machine_check_pending;
   uint8_t sipi_vector;
-  bool interrupt_line; /* INTR from the 8259, virtual wire */
-  uint64_t trap_dr6;   /* DR6 bits of debug traps of the instruction that has just completed */
+  bool smm_vmx_operation, smm_non_root; /* in SMM: what RSM returns to */
+  bool interrupt_line;                  /* INTR from the 8259, virtual wire */
+  uint64_t trap_dr6;                    /* DR6 bits of debug traps of the instruction that has just completed */
   uint64_t monitor_address;
   bool monitor_armed;
   bool monitor_written; /* there has been a store to the line since it was armed */
 
   /* What the boundary has to remember of the instruction before it (cpu/events/boundary.c). */
-  bool shadow_is_new;   /* it was STI or MOV SS: the shadow that it made lasts one instruction more */
-  bool resume_is_new;   /* it loaded RFLAGS.RF, which it therefore does not clear */
-  bool single_step;     /* RFLAGS.TF when the next instruction begins: that one traps */
-  bool in_repetition;   /* it was a REP string instruction that is not done yet */
-  bool state_replaced;  /* it was a VM entry or a VM exit: all of the state is new, and nothing follows from before */
-  bool nmis_unblocked;  /* it is an IRET that has ended blocking by NMI: VM exits of its faults say so */
-  bool branch_taken;    /* it was a far transfer or the delivery of an event: with near ones, what BTF steps on */
-  bool wait_ignores_if; /* MWAIT, UMWAIT: an interrupt ends the wait though RFLAGS.IF is 0 */
-  bool wait_has_limit;  /* UMWAIT, TPAUSE: wake_cycle comes from IA32_UMWAIT_CONTROL (then CF is set) */
-  uint64_t wake_cycle;  /* the cycle that ends UMWAIT or TPAUSE; UINT64_MAX in all other states */
+  bool shadow_is_new;  /* it was STI or MOV SS: the shadow that it made lasts one instruction more */
+  bool resume_is_new;  /* it loaded RFLAGS.RF, which it therefore does not clear */
+  bool single_step;    /* RFLAGS.TF when the next instruction begins: that one traps */
+  bool in_repetition;  /* it was a REP string instruction that is not done yet */
+  bool state_replaced; /* it was a VM entry or a VM exit: all of the state is new, and nothing follows from before */
+  bool nmis_unblocked; /* it is an IRET that has ended blocking by NMI: VM exits of its faults say so */
+  bool tpr_below_threshold; /* it brought the virtual TPR below the TPR threshold */
+  bool branch_taken;        /* it was a far transfer or the delivery of an event: with near ones, what BTF steps on */
+  bool wait_ignores_if;     /* MWAIT, UMWAIT: an interrupt ends the wait though RFLAGS.IF is 0 */
+  bool wait_has_limit;      /* UMWAIT, TPAUSE: wake_cycle comes from IA32_UMWAIT_CONTROL (then CF is set) */
+  uint64_t wake_cycle;      /* the cycle that ends UMWAIT or TPAUSE; UINT64_MAX in all other states */
 
   /* Acknowledges an interrupt of the 8259 (INTA cycle) and gives its vector. Set by the machine; NULL: none there. */
   uint8_t (*interrupt_acknowledge)(void *context);

@@ -4,13 +4,14 @@
  * SDM 3A, "Prioritization of Concurrent Events"; SDM 3B, "Single-Step Exception Condition".
  */
 #include "cpu/apic/apic.h"
-#include "cpu/events/events.h"
+#include "cpu/events/boundary_vmx.h"
 #include "cpu/exec/system.h"
 #include "cpu/exec/wait.h"
 #include "cpu/observe.h"
 
 /* Pending debug exceptions, as the VMCS has them */
 #define PENDING_BREAKPOINT_ENABLED BIT(12)
+#define PENDING_VALID (PENDING_BREAKPOINT_ENABLED | DR6_BS)
 
 static bool waits_for_startup(const struct vcpu *v) {
   return v->s.activity == VMXSIM_WAIT_FOR_SIPI;
@@ -31,7 +32,7 @@ static bool smi_due(const struct vcpu *v) {
 }
 
 static bool init_due(const struct vcpu *v) {
-  return v->init_pending && !v->s.in_smm;
+  return v->init_pending && !v->s.in_smm && !init_is_blocked(v) && !(v->vmx.in_non_root && waits_for_startup(v));
 }
 
 /* A start-up IPI is lost on a processor that does not wait for one: it is taken here and dropped. */
@@ -39,13 +40,15 @@ static bool startup_due(const struct vcpu *v) {
   return v->sipi_pending;
 }
 
+/* A VM entry can load breakpoints of which none was enabled: they are not delivered. */
 static bool debug_trap_due(const struct vcpu *v) {
-  return v->s.pending_debug && !v->s.blocking_by_mov_ss && v->s.activity != VMXSIM_SHUTDOWN && !waits_for_startup(v);
+  return (v->s.pending_debug & PENDING_VALID) && !v->s.blocking_by_mov_ss && v->s.activity != VMXSIM_SHUTDOWN &&
+         !waits_for_startup(v);
 }
 
 /* STI blocks NMIs for an instruction, too, as processors may do and kvm-unit-tests expects. */
 static bool nmi_due(const struct vcpu *v) {
-  return v->nmi_pending && !v->s.blocking_by_nmi && !v->s.blocking_by_mov_ss && !v->s.blocking_by_sti &&
+  return v->nmi_pending && !nmis_are_blocked(v) && !v->s.blocking_by_mov_ss && !v->s.blocking_by_sti &&
          !waits_for_startup(v);
 }
 
@@ -58,7 +61,8 @@ static bool interrupt_requested(const struct vcpu *v) {
 }
 
 static bool interrupt_due(const struct vcpu *v) {
-  if (!(v->s.rflags & RFLAGS_IF) || v->s.blocking_by_sti || v->s.blocking_by_mov_ss) return false;
+  if (!(v->s.rflags & RFLAGS_IF) && !interrupts_ignore_if(v)) return false;
+  if (v->s.blocking_by_sti || v->s.blocking_by_mov_ss) return false;
   if (v->s.activity == VMXSIM_SHUTDOWN || waits_for_startup(v)) return false;
   return interrupt_requested(v);
 }
@@ -100,13 +104,14 @@ static void take_smi(struct vcpu *v) {
 
 static void take_init(struct vcpu *v) {
   v->init_pending = false;
+  if (init_exits(v)) return;
   observe(v, VMXSIM_EVENT_init);
   vcpu_init_signal(v);
 }
 
 static void take_startup(struct vcpu *v) {
   v->sipi_pending = false;
-  if (!waits_for_startup(v)) return;
+  if (startup_exits(v) || !waits_for_startup(v)) return;
   vcpu_startup(v, v->sipi_vector);
   observe(v, VMXSIM_EVENT_startup);
 }
@@ -114,14 +119,19 @@ static void take_startup(struct vcpu *v) {
 static void take_nmi(struct vcpu *v) {
   v->nmi_pending = v->nmi_pending_2;
   v->nmi_pending_2 = false;
+  if (nmi_exits(v)) return;
   v->s.blocking_by_nmi = true;
   events_deliver(v, EVENT_KIND_NMI, VECTOR_NMI, false, 0, v->s.rip);
 }
 
+static uint8_t acknowledge(struct vcpu *v) {
+  if (from_8259(v)) return v->interrupt_acknowledge(v->interrupt_acknowledge_context);
+  return (uint8_t)apic_acknowledge(v->apic);
+}
+
 static void take_interrupt(struct vcpu *v) {
-  const unsigned vector =
-      from_8259(v) ? v->interrupt_acknowledge(v->interrupt_acknowledge_context) : (unsigned)apic_acknowledge(v->apic);
-  events_deliver(v, EVENT_KIND_EXTERNAL, vector & 0xff, false, 0, v->s.rip);
+  if (interrupt_exits(v, acknowledge)) return;
+  events_deliver(v, EVENT_KIND_EXTERNAL, acknowledge(v), false, 0, v->s.rip);
 }
 
 static void take_wake(struct vcpu *v) {
@@ -130,7 +140,8 @@ static void take_wake(struct vcpu *v) {
   if (by_limit) v->s.rflags |= RFLAGS_CF; /* UMWAIT and TPAUSE have cleared it: nothing is lazy */
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------
+/* --- the table: events, and VM exits without one
+ * ------------------------------------------------------------------------------------------------------
  */
 
 static const struct {
@@ -139,18 +150,25 @@ static const struct {
 } priorities[] = {
     {machine_check_due, take_machine_check},
     {task_trap_due, take_debug_trap},
+    {tpr_threshold_due, exit_for_tpr_threshold},
     {smi_due, take_smi},
     {init_due, take_init},
     {startup_due, take_startup},
+    {mtf_due, exit_for_mtf},
     {debug_trap_due, take_debug_trap},
+    {preemption_timer_due, exit_for_preemption_timer},
+    {nmi_window_due, exit_for_nmi_window},
     {nmi_due, take_nmi},
+    {interrupt_window_due, exit_for_interrupt_window},
     {interrupt_due, take_interrupt},
     {wake_due, take_wake},
 };
 
+/* After a VMX abort nothing is: only a reset ends that. */
 bool events_any(const struct vcpu *v) {
   const bool signalled = v->machine_check_pending | v->smi_pending | v->init_pending | v->sipi_pending | v->nmi_pending;
-  if (signalled || v->s.pending_debug || v->trap_dr6) {
+  if (v->vmx.aborted) return false;
+  if (signalled || v->s.pending_debug || v->trap_dr6 || v->vmx.in_non_root) {
     for (unsigned i = 0; i < sizeof priorities / sizeof priorities[0]; i++)
       if (priorities[i].due(v)) return true;
     return false;
@@ -178,7 +196,8 @@ void events_rearm(struct vcpu *v) {
 }
 
 uint64_t events_next(const struct vcpu *v) {
-  return v->s.activity == VMXSIM_MWAIT ? v->wake_cycle : UINT64_MAX;
+  const uint64_t timer = preemption_timer_cycle(v);
+  return v->s.activity == VMXSIM_MWAIT && v->wake_cycle < timer ? v->wake_cycle : timer;
 }
 
 static bool is_near_branch(const struct ir_op *op) {
@@ -258,6 +277,8 @@ void events_instruction_done(struct vcpu *v) {
   const bool branched = took_branch(v);
   end_shadows(v);
   collect_traps(v, branched);
+  if (vmxsim_vmx_on(&v->vmx, primary, monitor_trap_flag)) v->vmx.mtf_pending = true;
+  v->nmis_unblocked = false;
   if (!v->resume_is_new) v->s.rflags &= ~RFLAGS_RF;
   events_rearm(v);
 }

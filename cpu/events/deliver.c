@@ -171,7 +171,7 @@ void events_deliver_exception(struct vcpu *v) {
   const struct exception e = v->exception;
   v->trap_dr6 &= DR6_BT; /* breakpoints of an instruction that did not complete */
   deliver(v, delivery_of(v, &e));
-  v->in_repetition = v->state_replaced = false;
+  v->in_repetition = v->state_replaced = v->nmis_unblocked = false;
   events_rearm(v);
 }
 

@@ -42,7 +42,8 @@ void events_instruction_done(struct vcpu *vcpu);
 bool events_code_breakpoint(struct vcpu *vcpu);
 /* To be called when RFLAGS.TF was changed by something that is no instruction: the embedder, a snapshot. */
 void events_rearm(struct vcpu *vcpu);
-/* The cycle at which a wait (UMWAIT, TPAUSE) ends by itself, UINT64_MAX if none: a clock that jumps stops there. */
+/* The cycle at which a wait (UMWAIT, TPAUSE) ends by itself or the VMX-preemption timer expires, UINT64_MAX if none: a
+ * clock that jumps stops there. */
 uint64_t events_next(const struct vcpu *vcpu);
 
 void events_signal_nmi(struct vcpu *vcpu);

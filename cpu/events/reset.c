@@ -46,6 +46,7 @@ static void clear_boundary(struct vcpu *v) {
   v->nmi_pending = v->nmi_pending_2 = false;
   v->monitor_armed = v->wait_ignores_if = v->wait_has_limit = false;
   v->shadow_is_new = v->in_repetition = v->branch_taken = false;
+  v->state_replaced = v->nmis_unblocked = v->tpr_below_threshold = false;
   v->wake_cycle = UINT64_MAX;
 }
 

@@ -151,8 +151,21 @@ static void load_segments(struct vcpu *v) {
   v->s.segment[VMXSIM_CS].base = v->s.smbase;
 }
 
+/* The default treatment: VMX operation is left, and RSM returns to it (SDM 3C, "Default Treatment of SMI Delivery"). */
+static void leave_vmx_operation(struct vcpu *v) {
+  v->smm_vmx_operation = v->vmx.in_vmx_operation;
+  v->smm_non_root = v->vmx.in_non_root;
+  v->vmx.in_vmx_operation = v->vmx.in_non_root = false;
+}
+
+static void return_to_vmx_operation(struct vcpu *v) {
+  v->vmx.in_vmx_operation = v->smm_vmx_operation;
+  v->vmx.in_non_root = v->smm_non_root;
+}
+
 void smm_enter(struct vcpu *v) {
   save_state(v);
+  leave_vmx_operation(v);
   v->s.in_smm = true;
   v->s.activity = VMXSIM_ACTIVE;
   v->s.blocking_by_nmi = true;
@@ -202,6 +215,7 @@ void smm_resume(struct vcpu *v) {
   transfer_all(v, false, &x);
   v->s.smbase = smbase;
   v->s.in_smm = false;
+  return_to_vmx_operation(v);
   v->s.blocking_by_nmi = x.flags & EXTRA_NMI_BLOCKED;
   v->s.blocking_by_sti = x.flags & EXTRA_STI;
   v->s.blocking_by_mov_ss = x.flags & EXTRA_MOV_SS;

@@ -134,11 +134,18 @@ static void iret_task(struct vcpu *v, const struct ir_op *op) {
   task_switch(v, TASK_IRET, (uint16_t)link, system_next_rip(v, op), false, 0);
 }
 
+/* IRET unblocks NMIs (virtual ones with "virtual NMIs") even if it faults; but not while they cause VM exits. */
+static void unblock_nmis(struct vcpu *v) {
+  const bool exiting = vmxsim_vmx_on(&v->vmx, pin_based, nmi_exiting);
+  if (exiting && !vmxsim_vmx_on(&v->vmx, pin_based, virtual_nmis)) return;
+  v->nmis_unblocked = v->s.blocking_by_nmi;
+  v->s.blocking_by_nmi = false;
+}
+
 void far_iret(struct vcpu *v, const struct ir_op *op) {
   struct frame f;
   v->current = op;
-  /* IRET unblocks NMIs even if it faults. */
-  v->s.blocking_by_nmi = false;
+  unblock_nmis(v);
   v->attention |= ATTENTION_BOUNDARY;
   if (system_in_v86_mode(v)) return iret_v86(v, op);
   if (!vcpu_in_protected_mode(v)) return iret_real(v, op);

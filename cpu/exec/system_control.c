@@ -2,10 +2,10 @@
  *
  * SDM 2B, "MOV--Move to/from Control Registers", "MOV--Move to/from Debug Registers". What a write does is control.c.
  */
-#include "cpu/apic/apic.h"
 #include "cpu/exec/cpuid.h"
 #include "cpu/exec/operand.h"
 #include "cpu/exec/system.h"
+#include "cpu/exec/vmx.h"
 #include "cpu/observe.h"
 #include "cpu/mmu/memory.h"
 
@@ -22,15 +22,14 @@ static bool read_control(struct vcpu *v, unsigned reg, uint64_t *value) {
   case 4: *value = vmxsim_vmx_read_cr(&v->vmx, reg); return true;
   case 2: *value = v->s.cr2; return true;
   case 3: *value = v->s.cr3; return true;
-  case 8: *value = apic_tpr(v->apic); return true;
+  case 8: *value = exec_tpr_read(v); return true;
   default: return vcpu_raise(v, VECTOR_UD), false;
   }
 }
 
 static bool write_tpr(struct vcpu *v, uint64_t value) {
   if (value & ~UINT64_C(15)) return vcpu_raise_with_code(v, VECTOR_GP, 0), false;
-  apic_set_tpr(v->apic, value);
-  v->attention |= ATTENTION_BOUNDARY;
+  exec_tpr_write(v, value);
   return true;
 }
 

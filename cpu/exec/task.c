@@ -9,6 +9,7 @@
 #include "cpu/exec/cet_far.h"
 #include "cpu/exec/segments.h"
 #include "cpu/exec/system.h"
+#include "cpu/exec/vmx.h"
 #include "cpu/mmu/memory.h"
 
 struct switching {
@@ -74,10 +75,25 @@ static bool enter_new_tss(struct vcpu *v, struct switching *w) {
   return w->reason == TASK_IRET || descriptor_set_busy(v, &w->tss, true);
 }
 
+/* No task is switched in VMX non-root operation (SDM 3C, "Treatment of Task Switches"). */
+static bool exit_for_switch(struct vcpu *v, const struct switching *w) {
+  static const uint8_t sources[] = {[TASK_CALL] = 0, [TASK_IRET] = 1, [TASK_JMP] = 2, [TASK_GATE] = 3};
+  struct vmxsim_vmx_exit exit = {.reason = VMXSIM_EXIT_task_switch,
+                                 .qualification = w->selector | (uint64_t)sources[w->reason] << 30};
+  if (w->reason != TASK_GATE) {
+    exit.instruction_length = v->current->length;
+    v->s.rip = system_rip(v, v->current);
+  }
+  exit.saved_rf = w->resume ? VMXSIM_RF_1 : VMXSIM_RF_UNCHANGED;
+  exec_vm_exit(v, &exit);
+  return false;
+}
+
 static bool in_old_task(struct vcpu *v, struct switching *w) {
   const struct task_state from = state_to_save(v, w);
   const bool old_wide = v->s.tr.access_rights & 8;
   if (!find_tss(v, w)) return false;
+  if (v->vmx.in_non_root) return exit_for_switch(v, w);
   /* The new TSS is read before the old one is written, so that a fault of it changes nothing. */
   if (!task_read(v, descriptor_base(&w->tss), w->wide, &w->to)) return false;
   if (!task_write(v, v->s.tr.base, old_wide, &from)) return false;
@@ -214,7 +230,8 @@ static bool in_new_task(struct vcpu *v, const struct switching *w, bool has_erro
 }
 
 static bool run(struct vcpu *v, struct switching *w, bool has_error_code, uint32_t error_code) {
-  if (!in_old_task(v, w)) return false;
+  const bool was_non_root = v->vmx.in_non_root;
+  if (!in_old_task(v, w)) return was_non_root && !v->vmx.in_non_root;
   v->attention |= ATTENTION_BOUNDARY | ATTENTION_MODE;
   if (in_new_task(v, w, has_error_code, error_code)) return true;
   vcpu_update_mode(v);

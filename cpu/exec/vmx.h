@@ -2,6 +2,9 @@
  *
  *   vmx_port.c          what the engine asks of the processor
  *   vmx_instructions.c  VMXON to INVVPID; vmx_information.c: what VM exits report of an instruction
+ *   vmx_tpr.c           CR8
+ *
+ * VM exits between instructions, and of events that are delivered, are cpu/events/.
  */
 #ifndef VMXSIM_CPU_EXEC_VMX_H
 #define VMXSIM_CPU_EXEC_VMX_H
@@ -17,8 +20,8 @@ void exec_vm_exit(struct vcpu *vcpu, const struct vmxsim_vmx_exit *exit);
 /* The same for an op that causes it instead of being executed: RIP, instruction length and RFLAGS.RF are set here. */
 void exec_vm_exit_for(struct vcpu *vcpu, const struct ir_op *op, struct vmxsim_vmx_exit exit);
 
-static inline bool exec_in_non_root(const struct vcpu *v) {
-  return v->vmx.in_non_root;
-}
+/* CR8: that of the local APIC or, with "use TPR shadow", of the virtual-APIC page. vmx_tpr.c. */
+uint64_t exec_tpr_read(const struct vcpu *vcpu);
+void exec_tpr_write(struct vcpu *vcpu, uint64_t priority_class);
 
 #endif

@@ -35,6 +35,7 @@ static void forget_instruction(struct vcpu *v) {
   v->exception.pending = false;
   v->shadow_is_new = v->in_repetition = v->branch_taken = false;
   v->trap_dr6 = 0;
+  v->tpr_below_threshold = v->nmis_unblocked = false;
   v->monitor_armed = v->wait_ignores_if = v->wait_has_limit = false;
   v->wake_cycle = UINT64_MAX;
   events_rearm(v);

@@ -36,7 +36,7 @@ void machine_expire_timers(struct machine *machine, uint64_t now) {
 static uint64_t next_event_of(const struct vmxsim_vcpu *vcpu) {
   const uint64_t apic = apic_next_event(vcpu->cpu.apic);
   const uint64_t machine = machine_next_timer(vcpu->cpu.machine);
-  const uint64_t wait = events_next(&vcpu->cpu); /* UMWAIT, TPAUSE */
+  const uint64_t wait = events_next(&vcpu->cpu); /* UMWAIT, TPAUSE; the VMX-preemption timer */
   const uint64_t next = apic < machine ? apic : machine;
   return wait < next ? wait : next;
 }
@@ -52,7 +52,7 @@ static bool is_careful(const struct vmxsim_vcpu *vcpu) {
   const struct vcpu *v = &vcpu->cpu;
   enum { DR7_ENABLES = 0xff };
   return (v->s.rflags & FLAG_TF) || v->s.blocking_by_sti || v->s.blocking_by_mov_ss || (v->s.dr7 & DR7_ENABLES) ||
-         observes(v, VMXSIM_EVENT_instruction);
+         observes(v, VMXSIM_EVENT_instruction) || vmxsim_vmx_on(&v->vmx, primary, monitor_trap_flag);
 }
 
 /* --- executing ops ------------------------------------------------------------------------------------------------ */
@@ -199,6 +199,7 @@ static void try_step(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single, bool
     return;
   }
   if (v->attention) v->attention &= ATTENTION_STOP;
+  if (vmxsim_vmx_on(&v->vmx, primary, monitor_trap_flag)) v->attention |= ATTENTION_BOUNDARY; /* REP: each element */
   v->next_event = limit;
   v->block_end = v->cycles;
   if (!single && run_blocks(vcpu, limit)) return;
@@ -330,14 +331,20 @@ static enum vmxsim_stop_reason come_to_rest(struct machine *machine) {
   return why_idle(machine);
 }
 
-/* No timer will wake any vCPU: each is shut down, waits for a start-up IPI, or has halted with interrupts off. */
+/* Shut down, waiting for a start-up IPI, or halted with interrupts off; but in VMX non-root operation interrupts can
+ * cause VM exits whatever RFLAGS.IF is, and so can the VMX-preemption timer. */
+static bool is_deaf(const struct vcpu *v) {
+  if (v->vmx.in_non_root && events_next(v) != UINT64_MAX) return false;
+  return v->s.activity == VMXSIM_SHUTDOWN || v->s.activity == VMXSIM_WAIT_FOR_SIPI ||
+         (v->s.activity == VMXSIM_HLT && !(v->s.rflags & FLAG_IF) && !v->vmx.in_non_root);
+}
+
+/* No timer will wake any vCPU. */
 static bool nothing_can_wake(const struct machine *machine) {
   if (machine->asleep && machine_next_timer(machine) != UINT64_MAX) return false;
   for (unsigned i = 0; i < machine->vcpus; i++) {
     const struct vcpu *v = &machine->vcpu[i]->cpu;
-    const bool deaf = v->s.activity == VMXSIM_SHUTDOWN || v->s.activity == VMXSIM_WAIT_FOR_SIPI ||
-                      (v->s.activity == VMXSIM_HLT && !(v->s.rflags & FLAG_IF));
-    if (!deaf || v->nmi_pending || v->smi_pending || v->init_pending || v->sipi_pending) return false;
+    if (!is_deaf(v) || v->nmi_pending || v->smi_pending || v->init_pending || v->sipi_pending) return false;
   }
   return true;
 }

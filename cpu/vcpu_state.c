@@ -98,6 +98,9 @@ static const struct state_field between_instructions[] = {
     FLAG(sipi_pending),
     FLAG(machine_check_pending),
     NUMBER(sipi_vector),
+    FLAG(smm_vmx_operation),
+    FLAG(smm_non_root),
+    FLAG(tpr_below_threshold),
     FLAG(interrupt_line),
     NUMBER(trap_dr6),
     NUMBER(monitor_address),
@@ -136,6 +139,40 @@ static const struct state_field floating_point[] = {
 };
 const struct state_table fpu_state = STATE_TABLE(floating_point);
 
+#undef NUMBER
+#undef ARRAY
+#undef FLAG
+#define NUMBER(member) STATE_NUMBER(struct vmxsim_vmx, member)
+#define ARRAY(member) STATE_ARRAY(struct vmxsim_vmx, member)
+#define FLAG(member) STATE_FLAG(struct vmxsim_vmx, member)
+
+/* The verdict on the last VM entry is left out: it is found again. */
+static const struct state_field vmx_operation[] = {
+    FLAG(in_vmx_operation),
+    FLAG(in_non_root),
+    FLAG(aborted),
+    NUMBER(vmxon_pointer),
+    NUMBER(current),
+    ARRAY(vmcs.value),
+    ARRAY(vmcs.known.word),
+    NUMBER(vmcs.revision_identifier),
+    FLAG(vmcs.shadow),
+    FLAG(vmcs.launched),
+    NUMBER(vmcs.abort_indicator),
+    ARRAY(controls),
+    FLAG(mtf_pending),
+    FLAG(vectoring_valid),
+    STATE_UP_TO(struct vmxsim_vmx, vectoring.type, 7),
+    NUMBER(vectoring.vector),
+    FLAG(vectoring.has_error_code),
+    NUMBER(vectoring.error_code),
+    NUMBER(vectoring.instruction_length),
+    NUMBER(preemption_deadline),
+    NUMBER(ple_first),
+    NUMBER(ple_last),
+};
+const struct state_table vmx_state = STATE_TABLE(vmx_operation);
+
 void vcpu_settle(struct vcpu *v) {
   flags_read(v);
 }
@@ -144,6 +181,7 @@ void vcpu_restored(struct vcpu *v) {
   v->lazy.kind = LAZY_NONE;
   v->exception.pending = false;
   v->current = NULL;
+  v->vmx.verdict_holds = false;
   vcpu_update_mode(v);
   mmu_mode_changed(v);
   mmu_drop_fast(v->mmu);

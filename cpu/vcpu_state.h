@@ -8,6 +8,7 @@
 extern const struct state_table architectural_state; /* struct vmxsim_state */
 extern const struct state_table vcpu_state;          /* struct vcpu: what it keeps between two instructions */
 extern const struct state_table fpu_state;           /* struct fpu */
+extern const struct state_table vmx_state;           /* struct vmxsim_vmx */
 
 /* Before saving: nothing is lazy any more. */
 void vcpu_settle(struct vcpu *vcpu);

@@ -116,14 +116,14 @@ static void restore_apic(struct part *part) {
   apic_restored(part->object);
 }
 
-enum vcpu_part { VCPU_REGISTERS, VCPU_STATE, VCPU_FPU, VCPU_APIC, VCPU_TLB, VCPU_PARTS };
+enum vcpu_part { VCPU_REGISTERS, VCPU_STATE, VCPU_FPU, VCPU_VMX, VCPU_APIC, VCPU_TLB, VCPU_PARTS };
 
 static void vcpu_part(struct part *part, struct scratch *scratch, unsigned vcpu, unsigned index) {
-  static const char *const names[VCPU_PARTS] = {"registers", "state", "fpu", "apic", "tlb"};
+  static const char *const names[VCPU_PARTS] = {"registers", "state", "fpu", "vmx", "apic", "tlb"};
   static const struct state_table *const tables[VCPU_PARTS] = {&architectural_state, &vcpu_state, &fpu_state,
-                                                               &apic_state, &tlb_state};
+                                                               &vmx_state,           &apic_state, &tlb_state};
   struct vcpu *v = &part->machine->vcpu[vcpu]->cpu;
-  void *const objects[VCPU_PARTS] = {&v->s, v, &v->fpu, v->apic, &scratch->tlb};
+  void *const objects[VCPU_PARTS] = {&v->s, v, &v->fpu, &v->vmx, v->apic, &scratch->tlb};
   snprintf(part->name, sizeof part->name, "vcpu%u.%s", vcpu, names[index]);
   part->kind = SECTION_TABLE;
   part->vcpu = v;

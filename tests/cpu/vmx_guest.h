@@ -157,7 +157,7 @@ static void guest_run(const void *code, size_t size) {
 
 /* What came of it: COMPLETES, a vector, or EXITS plus the exit reason. */
 enum { COMPLETES = -1, EXITS = 0x100 };
-static int guest_outcome(void) {
+static inline int guest_outcome(void) {
   if (v->vmx.in_non_root) return COMPLETES;
   const uint64_t reason = GUEST_FIELD(exit_reason);
   return reason ? EXITS + (int)reason : (int)(GUEST_FIELD(vm_exit_interruption_information) & 0xff);

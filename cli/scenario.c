@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "cli/options.h"
+#include "vmxsim/exits.h"
 
-enum { LOG_LINES = 40 };
+enum { LOG_LINES = 40, EXIT_REASONS = 128 };
 
 /* --- files beside the scenario --- */
 
@@ -88,7 +89,7 @@ struct printing {
   const char *path;
   const struct scenario_options *options;
   struct output output;
-  bool any_failure;
+  size_t exits[EXIT_REASONS]; /* of this scenario, by basic exit reason */
 };
 
 static bool read_beside(void *context, const char *name, char **bytes, size_t *size) {
@@ -130,6 +131,8 @@ static void put_json_string(FILE *file, const char *text) {
 
 static void print_event(void *context, const struct vmxsim_scenario_event *event) {
   struct printing *printing = context;
+  const size_t reason = event->number & 0xffff;
+  if (event->kind == VMXSIM_SCENARIO_EXIT && reason < EXIT_REASONS) printing->exits[reason]++;
   if (!printing->options->json) {
     output_put(&printing->output, "  %u %8llu  ", event->vcpu, (unsigned long long)event->cycles);
     output_styled(&printing->output, style_of(event->kind), "%s\n", event->text);
@@ -146,7 +149,6 @@ static void print_event(void *context, const struct vmxsim_scenario_event *event
 static void print_failure(void *context, const struct vmxsim_scenario_failure *failure) {
   struct printing *printing = context;
   const struct output *output = &printing->output;
-  printing->any_failure = true;
   if (printing->options->json) {
     fprintf(output->file, "{\"event\": \"failure\", \"line\": %u, \"what\": ", failure->line);
     put_json_string(output->file, failure->what);
@@ -162,6 +164,18 @@ static void print_failure(void *context, const struct vmxsim_scenario_failure *f
   output_put(output, "      expected: %s\n      actual:   %s\n", failure->expected, failure->actual);
 }
 
+/* "VM exits: 2 cpuid, 1 hlt" */
+static void print_exits(const struct printing *printing) {
+  const char *before = "VM exits:";
+  for (uint32_t reason = 0; reason < EXIT_REASONS; reason++) {
+    const struct vmxsim_numbered_name *name = vmxsim_exit_reason(reason);
+    if (!printing->exits[reason]) continue;
+    output_put(&printing->output, "%s %zu %s", before, printing->exits[reason], name ? name->name : "?");
+    before = ",";
+  }
+  if (*before == ',') output_put(&printing->output, "\n");
+}
+
 static void print_end(const struct printing *printing, const vmxsim_scenario *scenario,
                       const struct vmxsim_scenario_result *result) {
   const struct output *output = &printing->output;
@@ -170,7 +184,10 @@ static void print_end(const struct printing *printing, const vmxsim_scenario *sc
     put_json_string(output->file, vmxsim_scenario_name(scenario));
     fprintf(output->file, ", \"passed\": %s, \"failures\": %u, \"cycles\": %llu}\n", result->passed ? "true" : "false",
             result->failures, (unsigned long long)result->cycles);
-  } else if (result->passed) {
+    return;
+  }
+  print_exits(printing);
+  if (result->passed) {
     output_styled(output, STYLE_GOOD, "%s everything as expected\n", mark_good(output));
   } else {
     output_styled(output, STYLE_BAD, "%s %u %s\n", mark_bad(output), result->failures,
@@ -188,6 +205,7 @@ static int run_one(const vmxsim_scenario *scenario, struct printing *printing) {
                                                     .read_file = read_beside,
                                                     .context = printing,
                                                     .processor = printing->options->processor};
+  memset(printing->exits, 0, sizeof printing->exits);
   if (!printing->options->json) {
     output_styled(&printing->output, STYLE_TITLE, "%s\n", vmxsim_scenario_name(scenario));
     if (*vmxsim_scenario_about(scenario)) output_wrapped(&printing->output, 0, 0, vmxsim_scenario_about(scenario));

@@ -196,5 +196,17 @@ expect "a serial port to where nothing can be" 2 "No such file" "$v" run --seria
 expect "an image that is none" 2 "" "$v" run "$source/LICENSE"
 expect "run without an image" 2 "one image" "$v" run
 
+scenario=$source/testvectors/scenarios/exit-cpuid.yaml
+expect "a scenario" 0 "VM exit 10 cpuid, guest RIP 0x100005 (query)" "$v" run "$scenario"
+expect "... its exits counted" 0 "VM exits: 2 cpuid" "$v" run "$scenario"
+expect "... every instruction" 0 "(query).*cpuid" "$v" run --trace instructions "$scenario"
+expect "... as JSON" 0 '"scenario": "exit-cpuid", "passed": true' "$v" run --format json "$scenario"
+sed 's/vm_exit_instruction_length: 2/vm_exit_instruction_length: 3/' "$scenario" >"$work/wrong.yaml"
+expect "a scenario that is not as expected" 1 "expected: 0x3" "$v" run "$work/wrong.yaml"
+expect "... in a test, with what led there" 1 "VM entry by VMLAUNCH" "$v" test "$work/wrong.yaml"
+printf 'scenario: a\nhost:\n  asm: |\n    nop\n    mvo eax, 1\n' >"$work/wrong.yaml"
+expect "code that is none, with its place" 2 "wrong.yaml:5:5: .*did you mean 'mov'" "$v" run "$work/wrong.yaml"
+expect "no scenario in it" 2 "no scenario" "$v" run "$source/testvectors/checks/basic.yaml"
+
 echo "1..$number"
 [ "$failed" -eq 0 ]

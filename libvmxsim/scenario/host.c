@@ -51,8 +51,7 @@ static bool put_handlers(struct runner *runner, unsigned bits) {
     const bool stops = vector < 32 && vector != NMI_VECTOR;
     const uint64_t at = runner->handlers + STUB_STRIDE * vector;
     if (!put_code(runner, stops ? "x: hlt\n jmp x" : back, at, bits, &size)) return false;
-    if (stops && runner->scenario->host.mode != MODE_16) vmxsim_machine_set_breakpoint(runner->machine, at, true);
-    if (stops && runner->scenario->host.mode == MODE_16) vmxsim_machine_set_breakpoint(runner->machine, at, true);
+    if (stops) vmxsim_machine_set_breakpoint(runner->machine, at, true);
   }
   return true;
 }
@@ -105,14 +104,13 @@ static void set_real_mode(struct vmxsim_state *state) {
     state->segment[n] = (struct vmxsim_segment){0, 0xffff, n == VMXSIM_CS ? 0x9b : 0x93, 0};
   }
   state->idtr = (struct vmxsim_table_register){0, 0x3ff};
-  state->gpr[VMXSIM_RSP] = 0x7000;
+  state->gpr[VMXSIM_RSP] = STACK;
 }
 
 static void set_protected_mode(const struct runner *runner, struct vmxsim_state *state) {
   state->cr0 = field(runner, VMXSIM_FIELD_host_cr0);
   state->cr3 = field(runner, VMXSIM_FIELD_host_cr3);
   state->cr4 = field(runner, VMXSIM_FIELD_host_cr4);
-  if (!runner->scenario->vmcs_count && !runner->scenario->host.given) state->cr4 &= ~(UINT64_C(1) << 13);
   if (runner->scenario->host.mode == MODE_PAE) state->cr4 |= 1 << 5;
   state->efer = host_is_32(runner) ? 0 : 0x500; /* LME, LMA */
   state->pat = field(runner, VMXSIM_FIELD_host_ia32_pat);
@@ -182,8 +180,7 @@ bool host_prepare(struct runner *runner) {
   if (!memory_prepare(runner) || !put_stubs(runner)) return false;
   for (unsigned vcpu = 0; vcpu < runner->scenario->vcpus; vcpu++) {
     if (!set_state(runner, vcpu)) return false;
-    if (vcpu && !runner->scenario->host.given) host_park(runner, vcpu);
-    if (vcpu && runner->scenario->host.given) host_park(runner, vcpu);
+    if (vcpu) host_park(runner, vcpu); /* until a step, or a start-up IPI */
   }
   return true;
 }

@@ -257,7 +257,7 @@ static bool prepare_guest(struct runner *runner, const struct scenario_vmcs *vmc
     write_gdt(runner, base, is_64, tss);
     write_descriptors(runner, base, &code);
   }
-  if (tss && tss < HOST_MEMORY) write_tss(runner, tss, is_64, v86 ? 0x7000 : 0x7000);
+  if (tss && tss < HOST_MEMORY) write_tss(runner, tss, is_64, STACK);
   if (idt < HOST_MEMORY) write_gates(runner, idt, &code);
   return load_code(runner, &code);
 }
@@ -288,7 +288,7 @@ static bool prepare_host(struct runner *runner) {
   map_asked(runner, &space, code);
   write_gdt(runner, gdt, is_64, tss);
   write_descriptors(runner, gdt, code);
-  write_tss(runner, physical_of(runner, tss), is_64, base + 0x7000);
+  write_tss(runner, physical_of(runner, tss), is_64, base + STACK);
   prepare_handlers(runner, idt, code->mode == MODE_PAE ? MODE_32 : code->mode);
   write_gates(runner, idt, code);
   return load_code(runner, code);

@@ -18,6 +18,7 @@
 
 /* Physical memory. Guests have what is below HOST_MEMORY, where their template puts things. */
 enum layout {
+  STACK = 0x7000,         /* of guest and host, from their bases on */
   HOST_MEMORY = 0x400000, /* the first 4 MiB from the host's base on (ffff8000_00000000 or c0000000) */
   HOST_MEMORY_SIZE = 0x400000,
   TABLES = 0x800000, /* paging structures */

@@ -446,6 +446,24 @@ static void smsw_reads_the_shadow(void **state) {
   assert_int_equal(v->s.gpr[VMXSIM_RAX], 0x8005003c);
 }
 
+static void cr8_in_the_virtual_apic_page(void **state) {
+  (void)state;
+  guest_enter(GUEST_64, 0, "use_tpr_shadow");
+  GUEST_FIELD(tpr_threshold) = 5;
+  v->s.gpr[VMXSIM_RAX] = 5;
+  RUN("\x44\x0f\x22\xc0"); /* mov cr8, rax */
+  EXPECT(COMPLETES);
+  assert_int_equal(guest_get(GUEST_VIRTUAL_APIC + 0x80, 4), 0x50);
+  assert_false(v->tpr_below_threshold);
+  RUN("\x44\x0f\x20\xc3"); /* mov rbx, cr8 */
+  assert_int_equal(v->s.gpr[VMXSIM_RBX], 5);
+  v->s.gpr[VMXSIM_RAX] = 16;
+  guest_enter(GUEST_64, 0, "use_tpr_shadow");
+  v->s.gpr[VMXSIM_RAX] = 16;
+  RUN("\x44\x0f\x22\xc0");
+  EXPECT(GP);
+}
+
 /* --- ports ----------------------------------------------------------------------------------------------------------
  */
 
@@ -705,6 +723,23 @@ static void mwait_does_not_miss_an_interrupt_window(void **state) {
   }
 }
 
+static void iret_and_nmis(void **state) {
+  static const struct {
+    const char *controls;
+    bool unblocks;
+  } cases[] = {{NULL, true}, {"nmi_exiting", false}, {"nmi_exiting virtual_nmis", true}};
+  (void)state;
+  for (unsigned i = 0; i < 3; i++) {
+    guest_enter(GUEST_64, 0, cases[i].controls);
+    v->s.blocking_by_nmi = true;
+    v->s.gpr[VMXSIM_RSP] = UNMAPPED;
+    RUN("\x48\xcf"); /* iretq: faults, which changes nothing of this */
+    EXPECT(VECTOR_PF);
+    assert_int_equal((GUEST_FIELD(guest_interruptibility_state) >> 3) & 1, !cases[i].unblocks);
+    assert_int_equal((GUEST_FIELD(vm_exit_interruption_information) >> 12) & 1, cases[i].unblocks);
+  }
+}
+
 /* Blocks are made anew at the other side: the same code exits only in VMX non-root operation. */
 static void blocks_know_their_side(void **state) {
   struct vmxsim_run_result result;
@@ -748,6 +783,7 @@ int main(void) {
       cmocka_unit_test(clts_by_mask_and_shadow),
       cmocka_unit_test(lmsw_reads_its_operand_first),
       cmocka_unit_test(smsw_reads_the_shadow),
+      cmocka_unit_test(cr8_in_the_virtual_apic_page),
       cmocka_unit_test(bitmaps_choose_ports),
       cmocka_unit_test(strings_report_where),
       cmocka_unit_test(the_permission_bitmap_comes_first),
@@ -760,6 +796,7 @@ int main(void) {
       cmocka_unit_test(controls_make_instructions_exist),
       cmocka_unit_test(mwait_says_whether_it_is_armed),
       cmocka_unit_test(mwait_does_not_miss_an_interrupt_window),
+      cmocka_unit_test(iret_and_nmis),
       cmocka_unit_test(blocks_know_their_side),
       cmocka_unit_test(an_exit_saves_the_flags),
   };

@@ -3,6 +3,7 @@
  *   vmx_port.c          what the engine asks of the processor
  *   vmx_instructions.c  VMXON to INVVPID; vmx_information.c: what VM exits report of an instruction
  *   vmx_tpr.c           CR8
+ *   vmx_intercepts.def  VM exits that other instructions cause (vmx_intercepts.h)
  *
  * VM exits between instructions, and of events that are delivered, are cpu/events/.
  */

@@ -69,6 +69,9 @@ static const struct plain plains[] = {
   {"lldt cx", CODE("\x0f\x00\xd1"), NULL, "descriptor_table_exiting", VMXSIM_EXIT_access_to_ldtr_or_tr, 0, REG1(1) | REGISTER | IDENTITY(2), GP, COMPLETES, GUEST_64},
   {"ltr ax", CODE("\x0f\x00\xd8"), NULL, "descriptor_table_exiting", VMXSIM_EXIT_access_to_ldtr_or_tr, 0, REGISTER | IDENTITY(3), GP, GP, GUEST_64},
   {"sldt [rax+30000h]", CODE("\x0f\x00\x80\x00\x00\x03\x00"), NULL, "descriptor_table_exiting", VMXSIM_EXIT_access_to_ldtr_or_tr, 0x30000, A64 | DS | NO_INDEX | BASE(0), EXITS, COMPLETES, GUEST_64},
+  {"lldt [rbx-7]", CODE("\x0f\x00\x53\xf9"), NULL, "descriptor_table_exiting", VMXSIM_EXIT_access_to_ldtr_or_tr, (uint64_t)-7, A64 | DS | NO_INDEX | BASE(3) | IDENTITY(2), GP, VECTOR_PF, GUEST_64},
+  {"ltr [rsi+30000h]", CODE("\x0f\x00\x9e\x00\x00\x03\x00"), NULL, "descriptor_table_exiting", VMXSIM_EXIT_access_to_ldtr_or_tr, 0x30000, A64 | DS | NO_INDEX | BASE(6) | IDENTITY(3), GP, GP, GUEST_64},
+  {"str [rdi+30000h]", CODE("\x0f\x00\x8f\x00\x00\x03\x00"), NULL, "descriptor_table_exiting", VMXSIM_EXIT_access_to_ldtr_or_tr, 0x30000, A64 | DS | NO_INDEX | BASE(7) | IDENTITY(1), EXITS, COMPLETES, GUEST_64},
   {"str r12d", CODE("\x41\x0f\x00\xcc"), NULL, "descriptor_table_exiting", VMXSIM_EXIT_access_to_ldtr_or_tr, 0, REG1(12) | REGISTER | IDENTITY(1), EXITS, COMPLETES, GUEST_64},
 
   {"invlpg [rbx+8]", CODE("\x0f\x01\x7b\x08"), NULL, "invlpg_exiting", VMXSIM_EXIT_invlpg, 8, 0, GP, COMPLETES, GUEST_64},
@@ -78,6 +81,7 @@ static const struct plain plains[] = {
 
   {"in al, 80h", CODE("\xe4\x80"), NULL, "unconditional_io_exiting", VMXSIM_EXIT_io_instruction, 0x800048, 0, GP, COMPLETES, GUEST_64},
   {"out 80h, eax", CODE("\xe7\x80"), NULL, "unconditional_io_exiting", VMXSIM_EXIT_io_instruction, 0x800043, 0, GP, COMPLETES, GUEST_64},
+  {"outsb", CODE("\x6e"), NULL, "unconditional_io_exiting", VMXSIM_EXIT_io_instruction, 0x10, A64 | DS, GP, COMPLETES, GUEST_64},
   {"in ax, dx", CODE("\x66\xed"), NULL, "unconditional_io_exiting", VMXSIM_EXIT_io_instruction, 0x9, 0, GP, COMPLETES, GUEST_64},
 };
 /* clang-format on */
@@ -598,12 +602,12 @@ static void xsaves_by_the_bitmap(void **state) {
   static const struct {
     const char *bytes;
     int reason;
-  } forms[] = {{"\x0f\xc7\x28", VMXSIM_EXIT_xsaves}, {"\x0f\xc7\x18", VMXSIM_EXIT_xrstors}}; /* [rax] */
+  } forms[] = {{"\x0f\xc7\x6b\x40", VMXSIM_EXIT_xsaves}, {"\x0f\xc7\x5b\x40", VMXSIM_EXIT_xrstors}}; /* [rbx+40h] */
   (void)state;
   for (unsigned i = 0; i < 2; i++) {
     guest_enter(GUEST_64, 0, NULL);
     v->s.cr4 |= CR4_OSXSAVE;
-    guest_run(forms[i].bytes, 3);
+    guest_run(forms[i].bytes, 4);
     EXPECT(UD);
     for (unsigned without = 0; without < 4; without++) {
       guest_enter(GUEST_64, 0, "enable_xsaves_xrstors");
@@ -611,22 +615,25 @@ static void xsaves_by_the_bitmap(void **state) {
       v->s.xcr0 = 3;
       v->s.xss = without == 1 ? 0 : 0x800;
       GUEST_FIELD(xss_exiting_bitmap) = without == 2 ? 0 : 0x1800;
-      v->s.gpr[VMXSIM_RAX] = GUEST_DATA | (without == 3 ? 0 : 0x800);
-      guest_run(forms[i].bytes, 3);
+      v->s.gpr[VMXSIM_RAX] = without == 3 ? 0 : 0x800;
+      guest_run(forms[i].bytes, 4);
       if (without) {
         assert_true(guest_outcome() < EXITS);
       } else {
         EXPECT(EXITS + forms[i].reason);
-        assert_int_equal(GUEST_FIELD(vm_exit_instruction_information), A64 | DS | NO_INDEX | BASE(0));
+        assert_int_equal(GUEST_FIELD(vm_exit_instruction_information), A64 | DS | NO_INDEX | BASE(3));
+        assert_int_equal(GUEST_FIELD(exit_qualification), 0x40);
       }
     }
-    guest_enter(GUEST_64, 3, "enable_xsaves_xrstors");
-    v->s.cr4 |= CR4_OSXSAVE;
-    v->s.xss = 0x800;
-    GUEST_FIELD(xss_exiting_bitmap) = 0x800;
-    v->s.gpr[VMXSIM_RAX] = 0x800;
-    guest_run(forms[i].bytes, 3);
-    EXPECT(GP);
+    for (unsigned cpl = 0; cpl < 4; cpl += 3) {
+      guest_enter(GUEST_64, cpl, "enable_xsaves_xrstors");
+      if (cpl) v->s.cr4 |= CR4_OSXSAVE;
+      v->s.xss = 0x800;
+      GUEST_FIELD(xss_exiting_bitmap) = 0x800;
+      v->s.gpr[VMXSIM_RAX] = 0x800;
+      guest_run(forms[i].bytes, 4);
+      EXPECT(cpl ? GP : UD);
+    }
   }
 }
 

@@ -18,6 +18,18 @@ uint64_t strings_run(uint32_t rounds);
 void matrix_prepare(void);
 uint64_t matrix_run(uint32_t rounds);
 
+/* With VMX only. */
+enum { VMX_OPERATIONS = 1000 }; /* a round */
+void vmcall_prepare(void);
+uint64_t vmcall_run(uint32_t rounds);
+void cpuid_prepare(void);
+uint64_t cpuid_run(uint32_t rounds);
+void vmlaunch_control_prepare(void);
+uint64_t vmlaunch_control_run(uint32_t rounds);
+void vmlaunch_guest_prepare(void);
+uint64_t vmlaunch_guest_run(uint32_t rounds);
+uint64_t vmread_run(uint32_t rounds);
+
 /* Mixes a value into a checksum. */
 static inline uint64_t mix(uint64_t checksum, uint64_t value) {
   const uint64_t product = (checksum ^ value) * UINT64_C(0x9e3779b97f4a7c15);

@@ -5,6 +5,7 @@
 #include "kernel/paging.h"
 #include "kernel/processors.h"
 #include "kernel/tasks.h"
+#include "vmm/examples.h"
 
 enum { NEEDED_KIB = (ARENA_ADDRESS + ARENA_SIZE) / 1024 - 1024, SHARED_ROUNDS = 20000 };
 
@@ -26,6 +27,11 @@ static bool is_parameter(struct text word) {
   return text_is(word, "markers") || text_value(word, "rounds").start || text_value(word, "repeat").start;
 }
 
+static enum exit_status run_vmx_example(struct text name) {
+  bool good;
+  return vmx_example(name, &good) ? wrong_unless(good) : EXIT_COMMAND;
+}
+
 static enum exit_status run_command(struct text word) {
   const struct command_line *line = &system_block.command_line;
   const struct text kernel = text_value(word, "bench");
@@ -34,6 +40,7 @@ static enum exit_status run_command(struct text word) {
   if (text_is(word, "shared") || text_value(word, "shared").start) {
     return wrong_unless(shared(command_line_number(line, "shared", SHARED_ROUNDS)));
   }
+  if (text_value(word, "vmx").start) return run_vmx_example(text_value(word, "vmx"));
   if (text_is(word, "dump")) return debug_dump_all(), EXIT_GOOD;
   if (text_is(word, "fault")) __asm__ volatile("ud2");
   return is_parameter(word) ? EXIT_GOOD : EXIT_COMMAND;

@@ -1,5 +1,5 @@
 /* Running the platform guest in an emulator: a child process, and the markers in what it prints. guest/bench/bench.c
- * writes them: "@start NAME" and "@end NAME CHECKSUM CYCLES".
+ * writes them: "@start NAME" and "@end NAME CHECKSUM CYCLES OPERATIONS".
  */
 #define _GNU_SOURCE
 #include "bench/guest_run.h"
@@ -25,14 +25,15 @@ static double time_used(pid_t child) {
 
 static void read_line(struct run *run, const char *line, double at) {
   struct sample *sample = &run->sample[run->count];
-  unsigned long long checksum, cycles;
+  unsigned long long checksum, cycles, operations;
   if (run->count == KERNELS_MAX) return;
   if (sscanf(line, "@start %31s", sample->name) == 1) {
     sample->ns = at;
-  } else if (sscanf(line, "@end %*s %llx %llx", &checksum, &cycles) == 2) {
+  } else if (sscanf(line, "@end %*s %llx %llx %llx", &checksum, &cycles, &operations) == 3) {
     sample->ns = at - sample->ns;
     sample->checksum = checksum;
     sample->cycles = cycles;
+    sample->operations = operations;
     run->count++;
   }
 }

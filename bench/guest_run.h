@@ -7,11 +7,12 @@
 
 enum { KERNELS_MAX = 16, NAME_SIZE = 32 };
 
-/* One kernel of one run: nanoseconds of the emulator's processor time, and what the guest said at its end. */
+/* One kernel of one run: nanoseconds of the emulator's processor time, and what the guest said at its end; `operations`
+ * are VMX operations, 0 in a kernel that is about something else. */
 struct sample {
   char name[NAME_SIZE];
   double ns;
-  uint64_t checksum, cycles;
+  uint64_t checksum, cycles, operations;
 };
 
 struct run {

@@ -6,7 +6,9 @@
  * Each pass boots every emulator once, one after the other, so that a busy moment of the host meets them all; the
  * figures are medians of the passes. Time is what the emulator used of the host's processor between two markers that
  * the guest prints around a kernel. Instructions are counted in a run with the timing model `fixed`, where each takes
- * one cycle, as does each iteration of a REP. The exit status is 1 if a result is wrong or missing, never for a time.
+ * one cycle, as does each iteration of a REP. For kernels about VMX, time and cycles of the host for each operation are
+ * shown as well; a cycle is what an addition takes that waits for the one before. The exit status is 1 if a result is
+ * wrong or missing, never for a time.
  */
 #define _DEFAULT_SOURCE
 #include <getopt.h>
@@ -120,7 +122,7 @@ static void clean_up(const struct bench *b) {
 
 static bool run_once(struct emulator *emulator, struct run *run) {
   if (guest_run(emulator->arguments, run)) return true;
-  fprintf(stderr, "%s did not run the guest\n", emulator->arguments[0]);
+  fprintf(stderr, "%s ran no kernel of the guest\n", emulator->arguments[0]);
   return false;
 }
 
@@ -133,6 +135,11 @@ static bool measure(struct bench *b) {
     if (b->options.against && !run_once(&b->bochs, &b->bochs.runs[pass])) return false;
   }
   return true;
+}
+
+/* A kernel that needs VMX is skipped by an emulator that announces none. The guest has these last. */
+static bool skipped(const struct emulator *emulator, unsigned kernel) {
+  return emulator->runs[0].count <= kernel;
 }
 
 /* Nanoseconds of a kernel, at least 1; 0 if a run misses it or its result is another. */
@@ -149,29 +156,64 @@ static double time_of(const struct bench *b, const struct emulator *emulator, un
 
 static bool report_kernel(const struct bench *b, unsigned kernel) {
   const struct sample *counted = &b->instructions.sample[kernel];
+  const bool beside = b->options.against && !(counted->operations && skipped(&b->bochs, kernel));
   const double ours = time_of(b, &b->vmxsim, kernel);
-  const double theirs = b->options.against ? time_of(b, &b->bochs, kernel) : 0;
-  printf("  %-10s %8.1f", counted->name, (double)counted->cycles / 1e6);
-  if (ours <= 0 || (b->options.against && theirs <= 0)) {
+  const double theirs = beside ? time_of(b, &b->bochs, kernel) : 0;
+  printf("  %-16s %8.1f", counted->name, (double)counted->cycles / 1e6);
+  if (ours <= 0 || (beside && theirs <= 0)) {
     printf("  WRONG RESULT of %s\n", ours > 0 ? b->bochs.name : b->vmxsim.name);
     return false;
   }
   printf(" %10.3f %9.1f", ours / 1e9, (double)counted->cycles / ours * 1e3);
   if (theirs > 0) {
     printf(" %10.3f %9.1f %8.2f", theirs / 1e9, (double)counted->cycles / theirs * 1e3, theirs / ours);
+  } else if (b->options.against) {
+    printf("  %s announces no VMX", b->bochs.name);
   }
   printf("\n");
   return true;
 }
 
+static void report_operation(const struct bench *b, const struct emulator *emulator, unsigned kernel,
+                             double ns_of_cycle) {
+  const double time = skipped(emulator, kernel) ? 0 : time_of(b, emulator, kernel);
+  if (time <= 0) return;
+  const double each = time / (double)b->instructions.sample[kernel].operations;
+  printf(" %10.1f %9.0f", each, each / ns_of_cycle);
+}
+
+static bool has_operations(const struct bench *b) {
+  for (unsigned kernel = 0; kernel < b->instructions.count; kernel++) {
+    if (b->instructions.sample[kernel].operations) return true;
+  }
+  return false;
+}
+
+/* What one VMX operation takes of the host: a round trip, a failed entry, one VMWRITE with two VMREADs. */
+static void report_operations(const struct bench *b) {
+  const double ns_of_cycle = dependent_add();
+  printf("  %-16s %8s %10s %9s", "each", "", "vmxsim ns", "cycles");
+  if (b->options.against) printf(" %10s %9s", "Bochs ns", "cycles");
+  printf("\n");
+  for (unsigned kernel = 0; kernel < b->instructions.count; kernel++) {
+    const struct sample *counted = &b->instructions.sample[kernel];
+    if (!counted->operations) continue;
+    printf("  %-16s %8s", counted->name, "");
+    report_operation(b, &b->vmxsim, kernel, ns_of_cycle);
+    if (b->options.against) report_operation(b, &b->bochs, kernel, ns_of_cycle);
+    printf("\n");
+  }
+}
+
 static bool report(const struct bench *b) {
   bool good = true;
   printf("the platform guest, %s-bit, timing `latency`; medians of %u passes\n", b->options.bits, b->options.passes);
-  printf("  %-10s %8s %10s %9s", "kernel", "M instr", "vmxsim s", "M/s");
+  printf("  %-16s %8s %10s %9s", "kernel", "M instr", "vmxsim s", "M/s");
   if (b->options.against) printf(" %10s %9s %8s", "Bochs s", "M/s", "ratio");
   printf("\n");
   for (unsigned kernel = 0; kernel < b->instructions.count; kernel++) good &= report_kernel(b, kernel);
   if (b->options.against) printf("  (ratio: Bochs' time by vmxsim's; above 1 vmxsim is faster)\n");
+  if (has_operations(b)) report_operations(b);
   return good;
 }
 

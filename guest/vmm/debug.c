@@ -43,7 +43,8 @@ static uint32_t interrupted_at(const struct vm *from) {
 }
 
 static bool on_vmcall(struct vm *from) {
-  static const char *const handlers[] = {[SAYS_DEBUG_EXCEPTION] = "#DB handler", [SAYS_INTERRUPT] = "interrupt handler"};
+  static const char *const handlers[] = {
+      [SAYS_DEBUG_EXCEPTION] = "#DB handler", [SAYS_INTERRUPT] = "interrupt handler"};
   const word says = from->gpr[AX];
   if (says == SAYS_END) {
     print("  end at +%u\n", vm_offset(from));

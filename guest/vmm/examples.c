@@ -8,8 +8,11 @@ static const struct example {
   const char *name;
   bool (*run)(void);
 } examples[] = {
-    {"capabilities", vmx_capabilities}, {"enter", vmx_enter}, {"debug", vmx_debug},
-    {"mtf", vmx_mtf},                   {"many", vmx_many},
+    {"capabilities", vmx_capabilities},
+    {"enter", vmx_enter},
+    {"debug", vmx_debug},
+    {"mtf", vmx_mtf},
+    {"many", vmx_many},
 };
 
 static bool run(const struct example *example) {

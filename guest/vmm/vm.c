@@ -41,10 +41,10 @@ static const char *instruction_error_term(uint32_t number) {
 static void fill_controls(struct vmcs_fields *fields) {
   const uint64_t in_ia32e_mode = PAGING_LEVELS == 4;
   fields->primary_processor_based_vm_execution_controls = 1U << VMXSIM_BIT_primary_hlt_exiting;
-  fields->vm_exit_controls = in_ia32e_mode << VMXSIM_BIT_vm_exit_host_address_space_size |
-                             1U << VMXSIM_BIT_vm_exit_save_debug_controls;
-  fields->vm_entry_controls = in_ia32e_mode << VMXSIM_BIT_vm_entry_ia_32e_mode_guest |
-                              1U << VMXSIM_BIT_vm_entry_load_debug_controls;
+  fields->vm_exit_controls =
+      in_ia32e_mode << VMXSIM_BIT_vm_exit_host_address_space_size | 1U << VMXSIM_BIT_vm_exit_save_debug_controls;
+  fields->vm_entry_controls =
+      in_ia32e_mode << VMXSIM_BIT_vm_entry_ia_32e_mode_guest | 1U << VMXSIM_BIT_vm_entry_load_debug_controls;
 }
 
 void vm_create(struct vm *vm, const uint8_t *code, exit_handler *const *handlers) {

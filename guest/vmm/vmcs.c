@@ -9,12 +9,16 @@ struct existence {
   uint8_t word_1, bit_1, word_2, bit_2;
 };
 
-#define ALWAYS {EXISTS_ALWAYS, 0, 0, 0, 0}
+#define ALWAYS \
+  { EXISTS_ALWAYS, 0, 0, 0, 0 }
 #define IF(word, bit) IF_EITHER(word, bit, word, bit)
 #define IF_EITHER(word_1, bit_1, word_2, bit_2) \
-  {EXISTS_WITH_CONTROL, VMXSIM_WORD_##word_1, VMXSIM_BIT_##word_1##_##bit_1, VMXSIM_WORD_##word_2, \
-   VMXSIM_BIT_##word_2##_##bit_2}
-#define CR3_TARGET(n) {EXISTS_WITH_CR3_TARGETS, 0, n, 0, 0}
+  { \
+    EXISTS_WITH_CONTROL, VMXSIM_WORD_##word_1, VMXSIM_BIT_##word_1##_##bit_1, VMXSIM_WORD_##word_2, \
+        VMXSIM_BIT_##word_2##_##bit_2 \
+  }
+#define CR3_TARGET(n) \
+  { EXISTS_WITH_CR3_TARGETS, 0, n, 0, 0 }
 
 static const struct field {
   uint16_t encoding, offset;

@@ -163,4 +163,19 @@ static inline int guest_outcome(void) {
   return reason ? EXITS + (int)reason : (int)(GUEST_FIELD(vm_exit_interruption_information) & 0xff);
 }
 
+enum { UD = VECTOR_UD, GP = VECTOR_GP };
+#define CODE(bytes) (bytes), sizeof(bytes) - 1
+#define RUN(bytes) guest_run(CODE(bytes))
+#define EXPECT(outcome) assert_int_equal(guest_outcome(), (outcome))
+
+/* RDMSR or WRMSR */
+static inline void run_msr(bool write, uint32_t msr) {
+  v->s.gpr[VMXSIM_RCX] = msr;
+  if (write) {
+    RUN("\x0f\x30");
+  } else {
+    RUN("\x0f\x32");
+  }
+}
+
 #endif

@@ -124,9 +124,8 @@ struct vcpu {
   /* Pending at the boundary (cpu/events/boundary.c). */
   bool nmi_pending, nmi_pending_2, smi_pending, init_pending, sipi_pending, machine_check_pending;
   uint8_t sipi_vector;
-  bool smm_vmx_operation, smm_non_root; /* in SMM: what RSM returns to */
-  bool interrupt_line;                  /* INTR from the 8259, virtual wire */
-  uint64_t trap_dr6;                    /* DR6 bits of debug traps of the instruction that has just completed */
+  bool interrupt_line; /* INTR from the 8259, virtual wire */
+  uint64_t trap_dr6;   /* DR6 bits of debug traps of the instruction that has just completed */
   uint64_t monitor_address;
   bool monitor_armed;
   bool monitor_written; /* there has been a store to the line since it was armed */

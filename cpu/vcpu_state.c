@@ -98,8 +98,6 @@ static const struct state_field between_instructions[] = {
     FLAG(sipi_pending),
     FLAG(machine_check_pending),
     NUMBER(sipi_vector),
-    FLAG(smm_vmx_operation),
-    FLAG(smm_non_root),
     FLAG(tpr_below_threshold),
     FLAG(interrupt_line),
     NUMBER(trap_dr6),
@@ -170,6 +168,15 @@ static const struct state_field vmx_operation[] = {
     NUMBER(preemption_deadline),
     NUMBER(ple_first),
     NUMBER(ple_last),
+    FLAG(before_smm.cr4_vmxe),
+    FLAG(before_smm.in_vmx_operation),
+    FLAG(before_smm.in_non_root),
+    STATE_UP_TO(struct vmxsim_vmx, before_smm.ss_dpl, 3),
+    FLAG(before_smm.rflags_vm),
+    FLAG(before_smm.blocking_by_sti),
+    FLAG(before_smm.blocking_by_mov_ss),
+    FLAG(before_smm.virtual_nmi_blocking),
+    FLAG(before_smm.mtf_pending),
 };
 const struct state_table vmx_state = STATE_TABLE(vmx_operation);
 

@@ -237,6 +237,7 @@ static void collect_traps(struct vcpu *v, bool branched) {
   const bool steps = v->single_step && (branched || !(v->s.debugctl & DEBUGCTL_BTF));
   const uint64_t breakpoints = v->trap_dr6 & DR6_BREAKPOINTS;
   v->trap_dr6 &= DR6_BT;
+  if (!(v->s.pending_debug & PENDING_VALID)) v->s.pending_debug = 0;
   if (breakpoints) v->s.pending_debug |= breakpoints | PENDING_BREAKPOINT_ENABLED;
   if (steps && !v->s.blocking_by_mov_ss) v->s.pending_debug |= DR6_BS;
   if (v->s.pending_debug | v->trap_dr6) v->attention |= ATTENTION_BOUNDARY;

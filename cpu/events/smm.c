@@ -151,21 +151,9 @@ static void load_segments(struct vcpu *v) {
   v->s.segment[VMXSIM_CS].base = v->s.smbase;
 }
 
-/* The default treatment: VMX operation is left, and RSM returns to it (SDM 3C, "Default Treatment of SMI Delivery"). */
-static void leave_vmx_operation(struct vcpu *v) {
-  v->smm_vmx_operation = v->vmx.in_vmx_operation;
-  v->smm_non_root = v->vmx.in_non_root;
-  v->vmx.in_vmx_operation = v->vmx.in_non_root = false;
-}
-
-static void return_to_vmx_operation(struct vcpu *v) {
-  v->vmx.in_vmx_operation = v->smm_vmx_operation;
-  v->vmx.in_non_root = v->smm_non_root;
-}
-
 void smm_enter(struct vcpu *v) {
+  vmxsim_vmx_enter_smm(&v->vmx);
   save_state(v);
-  leave_vmx_operation(v);
   v->s.in_smm = true;
   v->s.activity = VMXSIM_ACTIVE;
   v->s.blocking_by_nmi = true;
@@ -188,7 +176,7 @@ static bool state_is_good(const struct vcpu *v) {
   const uint64_t cr0 = v->s.cr0, cr4 = v->s.cr4;
   if ((cr0 & CR0_PG) && !(cr0 & CR0_PE)) return false;
   if ((cr0 & CR0_NW) && !(cr0 & CR0_CD)) return false;
-  if ((cr0 >> 32) || (cr4 & ~control_cr4_supported(v))) return false;
+  if ((cr0 >> 32) || (cr4 & ~control_cr4_supported(v)) || (cr4 & CR4_VMXE)) return false;
   if (v->s.efer & ~v->capabilities->efer_supported) return false;
   return !(v->s.efer & EFER_LMA) || ((cr0 & CR0_PG) && (cr4 & CR4_PAE));
 }
@@ -215,7 +203,6 @@ void smm_resume(struct vcpu *v) {
   transfer_all(v, false, &x);
   v->s.smbase = smbase;
   v->s.in_smm = false;
-  return_to_vmx_operation(v);
   v->s.blocking_by_nmi = x.flags & EXTRA_NMI_BLOCKED;
   v->s.blocking_by_sti = x.flags & EXTRA_STI;
   v->s.blocking_by_mov_ss = x.flags & EXTRA_MOV_SS;
@@ -226,6 +213,7 @@ void smm_resume(struct vcpu *v) {
   v->branch_taken = true;
   v->attention |= ATTENTION_BOUNDARY | ATTENTION_MODE;
   if (!state_is_good(v)) return shut_down(v);
+  vmxsim_vmx_leave_smm(&v->vmx);
   control_set(v, v->s.cr0, v->s.cr3, v->s.cr4, v->s.efer);
   mem_breakpoints_changed(v);
   reload_pdptes(v);

@@ -129,6 +129,7 @@ static bool cr4_allowed(const struct vcpu *v, uint64_t value) {
   const bool ia32e = v->s.efer & EFER_LMA;
   if (value & ~control_cr4_supported(v) || !vmxsim_vmx_allows_cr(&v->vmx, 4, value)) return false;
   if (ia32e && (flipped & (CR4_PAE | CR4_LA57))) return false;
+  if ((set & CR4_VMXE) && v->s.in_smm) return false;
   if ((set & CR4_PCIDE) && (!ia32e || (v->s.cr3 & PAGE_OFFSET))) return false;
   return !(set & CR4_CET) || (v->s.cr0 & CR0_WP);
 }

@@ -23,8 +23,9 @@ struct walk {
 
 enum walk_result { WALK_GOOD, WALK_ABSENT, WALK_RESERVED };
 
+/* A20M# has no effect in VMX operation. */
 static uint64_t on_bus(const struct mmu *mmu, uint64_t physical) {
-  return mmu->vcpu->a20_off ? physical & ~BIT(20) : physical;
+  return mmu->vcpu->a20_off && !mmu->vcpu->vmx.in_vmx_operation ? physical & ~BIT(20) : physical;
 }
 
 void mem_set_a20(struct vcpu *v, bool on) {

@@ -187,6 +187,27 @@ static void test_init_in_root_operation(void **state) {
   v->init_pending = false;
 }
 
+/* SMM is outside VMX operation, and RSM returns to it. */
+static void test_smi(void **state) {
+  enum { SMBASE = 0x30000 };
+  (void)state;
+  enter();
+  v->s.smbase = SMBASE;
+  v->s.rflags &= ~RFLAGS_IF;
+  v->s.blocking_by_nmi = true; /* virtual */
+  events_signal_smi(v);
+  step();
+  assert_true(v->s.in_smm);
+  assert_false(v->vmx.in_vmx_operation);
+  assert_int_equal(v->s.cr4 & CR4_VMXE, 0);
+  guest_run(CODE("\x0f\xaa")); /* RSM */
+  assert_true(v->vmx.in_non_root);
+  assert_false(v->s.in_smm);
+  assert_true(v->s.blocking_by_nmi);
+  assert_int_equal(v->s.cr4 & CR4_VMXE, CR4_VMXE);
+  assert_int_equal(v->s.rip, GUEST_CODE);
+}
+
 /* --- exceptions ------------------------------------------------------------------------------------------------------
  */
 
@@ -403,6 +424,7 @@ int main(void) {
       cmocka_unit_test(test_acknowledge),
       cmocka_unit_test(test_virtual_nmi_blocking),
       cmocka_unit_test(test_init_in_root_operation),
+      cmocka_unit_test(test_smi),
       cmocka_unit_test(test_nested_exception),
       cmocka_unit_test(test_double_and_triple_fault),
       cmocka_unit_test(test_page_fault),

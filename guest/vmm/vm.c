@@ -63,18 +63,19 @@ void vm_set_interrupt_handler(struct vm *vm, unsigned vector, const uint8_t *han
   vm->idt[vector] = interrupt_gate((word)handler, GDT_CODE * 8);
 }
 
-static bool adjust(const struct capabilities *capabilities, vmxsim_control_word word, uint64_t *value) {
+static bool adjust(const struct capabilities *capabilities, vmxsim_control_word word, const char *term,
+                   uint64_t *value) {
   const uint64_t wanted = *value;
   *value = capabilities_adjust(capabilities, word, wanted);
   if ((*value & wanted) == wanted) return true;
-  print("vmx: the processor does not have controls %q of word %u\n", wanted & ~*value, (uint32_t)word);
+  print("vmx: %s: the processor has no bits %q\n", term, wanted & ~*value);
   return false;
 }
 
 static bool adjust_controls(struct vmcs_fields *fields, const struct capabilities *capabilities) {
   bool good = true;
 #define CONTROL_WORD(word, field, bits, msr, true_msr, term) \
-  good &= adjust(capabilities, VMXSIM_WORD_##word, &fields->field);
+  good &= adjust(capabilities, VMXSIM_WORD_##word, term, &fields->field);
 #define CONTROL(word, bit, name, term)
 #include "vmxsim/tables/controls.def"
 #undef CONTROL_WORD

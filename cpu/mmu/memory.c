@@ -291,20 +291,16 @@ bool mem_probe_write(struct vcpu *v, unsigned segment, uint64_t offset, size_t s
   return true;
 }
 
+/* Only what the fast cache has: filling the TLB is for the accesses of the elements, one after another as they come, so
+ * that its misses do not depend on how many elements are done at once. */
 uint8_t *mem_host_span(struct vcpu *v, unsigned segment, uint64_t offset, bool write, size_t *bytes) {
   const unsigned access = write ? MEM_WRITE : MEM_READ;
-  uint64_t linear, physical;
-  uint32_t error;
+  uint64_t linear;
   const uint64_t span = segment_span(v, segment, offset, access, &linear);
   if (span == 0 || v->mmu->check_alignment) return NULL;
-  uint8_t *host = fast_linear_host(v, linear, 1, access);
-  if (!host) {
-    if (!paging_resolve(v->mmu, linear, access, &physical, &error)) return NULL;
-    host = fast_linear_host(v, linear, 1, access);
-  }
   const uint64_t left = PAGE_SIZE - (linear & ~PAGE_MASK);
   *bytes = (size_t)(span < left ? span : left);
-  return host;
+  return fast_linear_host(v, linear, 1, access);
 }
 
 bool mem_translate_fetch(struct vcpu *v, uint64_t linear, uint64_t *physical) {

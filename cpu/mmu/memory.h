@@ -41,7 +41,8 @@ bool mem_probe_write(struct vcpu *vcpu, unsigned segment, uint64_t offset, size_
 uint64_t mem_effective_address(const struct vcpu *vcpu, const struct ir_op *op);
 
 /* For REP MOVS and STOS: a host pointer to RAM for the rest of the page at segment:offset, or NULL where the slow way
- * has to be gone (MMIO, watchpoints, code pages to be written, fault). *bytes is how many up to the page's end. */
+ * has to be gone (the first access to the page, MMIO, watchpoints, code pages to be written, fault). *bytes is how many
+ * up to the page's end. Changes nothing. */
 uint8_t *mem_host_span(struct vcpu *vcpu, unsigned segment, uint64_t offset, bool write, size_t *bytes);
 
 /* --- as the processor itself accesses it: linear addresses ------------------------------------------------------- */

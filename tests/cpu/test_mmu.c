@@ -740,8 +740,12 @@ static void host_spans(void **state) {
   machine_mode(m, PAGING_4_LEVEL);
   remap(0x201000, 0x9000, P | W);
   remap(0x202000, 0x7000, P);
+  assert_null(mem_host_span(v, VMXSIM_DS, 0x201ff0, true, &bytes)); /* nor does it bring the translation */
+  assert_null(tlb_find(&v->mmu->tlb, 0x201000));
+  assert_true(writes(0x201ff0));
   assert_ptr_equal(mem_host_span(v, VMXSIM_DS, 0x201ff0, true, &bytes), m->ram + 0x9ff0);
   assert_int_equal(bytes, 16);
+  assert_true(reads(0x202000));
   assert_ptr_equal(mem_host_span(v, VMXSIM_DS, 0x202000, false, &bytes), m->ram + 0x7000);
   assert_int_equal(bytes, 4096);
   assert_null(mem_host_span(v, VMXSIM_DS, 0x202000, true, &bytes));
@@ -750,6 +754,7 @@ static void host_spans(void **state) {
   assert_false(v->exception.pending);
   machine_mode(m, PAGING_OFF);
   v->s.segment[VMXSIM_ES].limit = 0x1007;
+  assert_true(writes(0x1000));
   assert_ptr_equal(mem_host_span(v, VMXSIM_ES, 0x1000, true, &bytes), m->ram + 0x1000);
   assert_int_equal(bytes, 8);
 }
@@ -1007,6 +1012,7 @@ static void decoded_code(void **state) {
   assert_int_equal(code_writes, 1);
   physical_watch_code(m->memory, 0x5000, true);
   size_t bytes;
+  assert_true(reads(0x5000) && writes(0x5138));
   assert_null(mem_host_span(v, VMXSIM_DS, 0x5000, true, &bytes));
   assert_non_null(mem_host_span(v, VMXSIM_DS, 0x5000, false, &bytes));
   physical_write(m->memory, 0x4ff0, m->high, 32);

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "cpu/timing/transitions.h"
 #include "decode/decode.h"
 #include "vmxsim/allocator.h"
 #include "vmxsim/capabilities.h"
@@ -85,7 +86,7 @@ struct extra_log {
   bool on;
   unsigned count;
   struct {
-    const struct ir_op *op; /* NULL: fetching the block */
+    const struct ir_op *op;
     uint64_t clock;
   } entry[64];
 };
@@ -157,6 +158,7 @@ struct vcpu {
   /* Something was signalled to this vCPU, by whichever one executes. Set by the machine; may be NULL. */
   void (*signalled)(struct vcpu *vcpu);
 
+  uint16_t transition_cycles[TRANSITIONS]; /* by the timing model: timing_transitions() */
   struct extra_log extra_log;
 
   struct vmxsim_vmx vmx; /* cpu/exec/vmx.h */
@@ -193,6 +195,10 @@ static inline void vcpu_charge(struct vcpu *v, uint64_t cycles) {
   v->block_end += cycles;
   if (v->extra_log.on) vcpu_log_extra(v);
   if (v->block_end > v->next_event) v->attention |= ATTENTION_BOUNDARY;
+}
+
+static inline void vcpu_charge_transition(struct vcpu *v, enum transition transition) {
+  if (v->transition_cycles[transition]) vcpu_charge(v, v->transition_cycles[transition]);
 }
 
 /* Code that was found at a linear address may be elsewhere now: the next op is looked up again. */

@@ -14,7 +14,7 @@
 /* Of the whole run, by timing model. All builds of the library have these; they change when a model's figures do. */
 static const uint64_t golden[] = {
     [VMXSIM_TIMING_FIXED] = UINT64_C(0xbd829dfeaf0f003d),
-    [VMXSIM_TIMING_LATENCY] = UINT64_C(0xbfcbc4ea29d952e7),
+    [VMXSIM_TIMING_LATENCY] = UINT64_C(0x9c152f5f243c0cc7),
 };
 
 static enum vmxsim_timing timing;

@@ -113,6 +113,15 @@ static void tell(struct vcpu *v, const struct delivery *d) {
   observe_tell(v, &event);
 }
 
+static enum transition transition_of(const struct delivery *d) {
+  switch (d->kind) {
+  case EVENT_KIND_EXTERNAL:
+  case EVENT_KIND_NMI: return TRANSITION_INTERRUPT;
+  case EVENT_KIND_EXCEPTION: return TRANSITION_EXCEPTION;
+  default: return TRANSITION_SOFTWARE_INTERRUPT;
+  }
+}
+
 static bool attempt(struct vcpu *v, const struct delivery *d) {
   bool redirected = false;
   tell(v, d);
@@ -120,6 +129,7 @@ static bool attempt(struct vcpu *v, const struct delivery *d) {
   if (d->is_injected && d->kind == EVENT_KIND_SOFTWARE && !far_redirect(v, d->vector, d->return_rip, &redirected))
     return false;
   if (redirected) return true;
+  vcpu_charge_transition(v, transition_of(d));
   return v->s.cr0 & CR0_PE ? deliver_protected(v, d) : deliver_real(v, d);
 }
 

@@ -188,6 +188,7 @@ static void commit(struct vcpu *v, struct gate *g, const struct far_stack *stack
   g->target.selector = (uint16_t)(selector_error(g->target.selector) | g->new_cpl);
   far_commit_target(v, &g->target);
   if (v86) clear_v86_segments(v);
+  if (g->inner) vcpu_charge_transition(v, TRANSITION_PRIVILEGE);
   cet_expect_endbranch(v, g->new_cpl);
   const uint64_t cleared = RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM | (g->is_interrupt_gate ? RFLAGS_IF : 0);
   system_write_flags(v, flags_read(v) & ~cleared);

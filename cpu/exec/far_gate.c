@@ -140,6 +140,7 @@ static void call_inner(struct vcpu *v, const struct ir_op *op, struct gate *gate
   v->s.gpr[VMXSIM_RSP] = stack.sp;
   gate->target.selector = (uint16_t)(selector_error(gate->target.selector) | cpl);
   far_commit_target(v, &gate->target);
+  vcpu_charge_transition(v, TRANSITION_PRIVILEGE);
   cet_expect_endbranch(v, cpl);
   vcpu_update_mode(v);
 }

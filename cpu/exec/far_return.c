@@ -102,7 +102,9 @@ bool far_return_commit(struct vcpu *v, struct far_return *r, unsigned popped, bo
   far_commit_target(v, &r->target);
   if (r->has_stack) commit_stack(v, r, popped);
   vcpu_update_mode(v);
-  if (r->outer) segment_drop_inner(v);
+  if (!r->outer) return true;
+  segment_drop_inner(v);
+  vcpu_charge_transition(v, TRANSITION_PRIVILEGE);
   return true;
 }
 

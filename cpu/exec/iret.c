@@ -94,6 +94,7 @@ static void iret_to_v86(struct vcpu *v, const struct frame *f) {
   v->s.gpr[VMXSIM_RSP] = esp;
   v->s.rip = f->rip;
   v->branch_taken = true;
+  vcpu_charge_transition(v, TRANSITION_PRIVILEGE);
   vcpu_update_mode(v);
 }
 

@@ -232,6 +232,7 @@ static bool in_new_task(struct vcpu *v, const struct switching *w, bool has_erro
 static bool run(struct vcpu *v, struct switching *w, bool has_error_code, uint32_t error_code) {
   const bool was_non_root = v->vmx.in_non_root;
   if (!in_old_task(v, w)) return was_non_root && !v->vmx.in_non_root;
+  vcpu_charge_transition(v, TRANSITION_TASK_SWITCH);
   v->attention |= ATTENTION_BOUNDARY | ATTENTION_MODE;
   if (in_new_task(v, w, has_error_code, error_code)) return true;
   vcpu_update_mode(v);

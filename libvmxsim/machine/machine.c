@@ -64,6 +64,8 @@ static struct vmxsim_vcpu *create_vcpu(struct machine *machine, unsigned index) 
     destroy_vcpu(allocator, vcpu);
     return NULL;
   }
+  timing_transitions(machine->timing, v->capabilities, v->transition_cycles);
+  mmu_set_miss_cycles(v->mmu, timing_tlb_miss(machine->timing));
   decoder_init(&v->decoder, cpuid_decode_features(v->cpuid));
   exec_vmx_init(v);
   vcpu_reset(v, 0);

@@ -88,6 +88,7 @@ static void run_ops(struct vmxsim_vcpu *vcpu, const struct ir_op *first, uint64_
   struct vcpu *v = &vcpu->cpu;
   start_ops(v, first, cycles);
   const uint64_t began = v->cycles;
+  v->extra_log.count = 0; /* what fetching and events have cost is in `began` */
   /* After an indirect branch the first instruction has to be ENDBRANCH, where that is tracked. */
   if (!cet_waits_for_endbranch(v) || cet_check_endbranch(v, first)) first->execute(v, first);
   const struct ir_op *const last = v->current;

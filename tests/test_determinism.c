@@ -15,6 +15,7 @@
 static const uint64_t golden[] = {
     [VMXSIM_TIMING_FIXED] = UINT64_C(0xbd829dfeaf0f003d),
     [VMXSIM_TIMING_LATENCY] = UINT64_C(0x9c152f5f243c0cc7),
+    [VMXSIM_TIMING_MEMORY] = UINT64_C(0x0dbaf865b66a79d2),
 };
 
 static enum vmxsim_timing timing;
@@ -187,6 +188,12 @@ static int set_latency(void **test) {
   return 0;
 }
 
+static int set_memory(void **test) {
+  (void)test;
+  timing = VMXSIM_TIMING_MEMORY;
+  return 0;
+}
+
 static int forget_reference(void **test) {
   (void)test;
   vmxsim_snapshot_free(reference);
@@ -205,5 +212,6 @@ int main(void) {
       cmocka_unit_test(saved_at_a_hundred_points),
   };
   return cmocka_run_group_tests(tests, set_fixed, forget_reference) |
-         cmocka_run_group_tests(tests, set_latency, forget_reference);
+         cmocka_run_group_tests(tests, set_latency, forget_reference) |
+         cmocka_run_group_tests(tests, set_memory, forget_reference);
 }

@@ -6,6 +6,7 @@
 #include "cpu/allocate.h"
 #include "cpu/exec/cpuid_table.h"
 #include "cpu/exec/system.h"
+#include "cpu/timing/caches.h"
 
 enum { APIC_BASE_ENABLED = 1 << 11, MAX_EXTENDED = 0x80000008 - 0x80000000 };
 
@@ -44,17 +45,18 @@ static void add_features(struct cpuid_table *t, const struct vmxsim_capabilities
 #undef CPUID_CAPABILITY
 }
 
-/* 32 KiB and 32 KiB, 1 MiB, 16 MiB, all with lines of 64 bytes. */
+/* The data caches are those of the timing model `memory`; all have lines of 64 bytes. */
 static void add_caches(struct cpuid_table *t) {
-  enum { DATA = 1, CODE = 2, UNIFIED = 3, SELF_INITIALIZING = 1 << 8 };
+  enum { DATA = 1, CODE = 2, UNIFIED = 3, SELF_INITIALIZING = 1 << 8, WAYS_8 = 6 };
   static const struct {
     uint32_t type, level, ways, sets;
-  } caches[] = {{DATA, 1, 8, 64}, {CODE, 1, 8, 64}, {UNIFIED, 2, 16, 1024}, {UNIFIED, 3, 16, 16384}};
+  } caches[] = {
+      {DATA, 1, L1D_WAYS, L1D_SETS}, {CODE, 1, 8, 64}, {UNIFIED, 2, L2_WAYS, L2_SETS}, {UNIFIED, 3, L3_WAYS, L3_SETS}};
   set(t, 2, 0, 0x00feff01, 0xf0, 0, 0); /* TLBs and prefetch as leaf 2 has them; caches: see leaf 4 */
   for (uint32_t i = 0; i < 4; i++)
     set(t, 4, i, caches[i].type | caches[i].level << 5 | SELF_INITIALIZING, (caches[i].ways - 1) << 22 | 63,
         caches[i].sets - 1, 0);
-  set(t, 0x80000006, 0, 0, 0, 1024U << 16 | 8U << 12 | 64, 0);
+  set(t, 0x80000006, 0, 0, 0, L2_WAYS * L2_SETS * CACHE_LINE / 1024 << 16 | WAYS_8 << 12 | CACHE_LINE, 0);
 }
 
 /* Up to 64 processors, one thread a core, all in one package. */

@@ -1,6 +1,6 @@
 /* TLB and cache control: INVLPG, INVPCID, INVD, WBINVD, WBNOINVD, the CLFLUSH family, SERIALIZE, and fences.
  *
- * Caches are not modelled as to what they hold: these instructions only check what they have to. SDM 2A and 2B.
+ * There are caches only in the timing model `memory`, and nothing is in them that is not in memory. SDM 2A and 2B.
  */
 #include "cpu/exec/operand.h"
 #include "cpu/exec/system.h"
@@ -43,14 +43,15 @@ static void system_invpcid(struct vcpu *v, const struct ir_op *op) {
 
 static void system_invalidate_caches(struct vcpu *v, const struct ir_op *op) {
   v->current = op;
-  if (system_privileged(v)) system_end(v, op);
+  if (!system_privileged(v)) return;
+  if (op->opcode != IR_WBNOINVD) mmu_flush_caches(v);
+  system_end(v, op);
 }
 
 /* Checked as a load of one byte is. */
 static void system_clflush(struct vcpu *v, const struct ir_op *op) {
-  uint64_t byte;
   v->current = op;
-  if (!mem_read(v, op->memory.segment, mem_effective_address(v, op), 1, &byte)) return;
+  if (!mem_flush_line(v, op->memory.segment, mem_effective_address(v, op), op->opcode == IR_CLWB)) return;
   exec_next(v, op);
 }
 

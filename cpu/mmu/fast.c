@@ -82,6 +82,7 @@ static void put(struct mmu *mmu, const struct fast_page *page, enum fast_kind ki
 /* What may be written may be read. What has been read is entered for writing, too, if that leaves no trace: its dirty
  * bits are set already, that of the page and that of the log. */
 static void put_data(struct mmu *mmu, struct fast_page *page, unsigned access, uint64_t physical) {
+  if (mmu->caches) return;
   const struct physical_region *const region = plain_region(mmu, page->linear, physical);
   if (!region) return;
   struct physical_block *const block = region->block;

@@ -59,13 +59,32 @@ static void write_physical(struct vcpu *v, uint64_t physical, const uint8_t *byt
   }
 }
 
+/* --- data caches -------------------------------------------------------------------------------------------------- */
+
+static bool is_cached(struct vcpu *v, uint64_t physical) {
+  const struct physical_region *const region = physical_find(v->mmu->memory, physical);
+  return region && region->block->host && !is_apic(v, physical);
+}
+
+typedef void cache_access(struct caches *caches, uint64_t physical, size_t size);
+
+static void through_caches(struct vcpu *v, const struct place *place, cache_access *access) {
+  if (is_cached(v, place->physical[0])) access(v->mmu->caches, place->physical[0], place->first);
+  if (place->first < place->size && is_cached(v, place->physical[1]))
+    access(v->mmu->caches, place->physical[1], place->size - place->first);
+}
+
+/* --- accesses that have been located ------------------------------------------------------------------------------ */
+
 static void read_place(struct vcpu *v, const struct place *place, void *bytes) {
+  if (v->mmu->caches) through_caches(v, place, caches_load);
   read_physical(v, place->physical[0], bytes, place->first);
   if (place->first < place->size)
     read_physical(v, place->physical[1], (uint8_t *)bytes + place->first, place->size - place->first);
 }
 
 static void write_place(struct vcpu *v, const struct place *place, const void *bytes) {
+  if (v->mmu->caches) through_caches(v, place, caches_store);
   write_physical(v, place->physical[0], bytes, place->first);
   if (place->first < place->size)
     write_physical(v, place->physical[1], (const uint8_t *)bytes + place->first, place->size - place->first);
@@ -288,6 +307,16 @@ bool mem_probe_write(struct vcpu *v, unsigned segment, uint64_t offset, size_t s
     if (!paging_translate(v, at, MEM_WRITE, &physical)) return false;
     done += PAGE_SIZE - (size_t)(at & ~PAGE_MASK);
   }
+  return true;
+}
+
+bool mem_flush_line(struct vcpu *v, unsigned segment, uint64_t offset, bool keep) {
+  uint64_t linear;
+  struct place place = {.size = 0};
+  if (!locate_segmented(v, segment, offset, 1, MEM_READ, &linear) || !locate(v, linear, 1, MEM_READ, &place))
+    return false;
+  note(v, linear, &place, false);
+  if (v->mmu->caches && !keep) caches_flush_line(v->mmu->caches, place.physical[0]);
   return true;
 }
 

@@ -37,6 +37,9 @@ void mem_rmw16_write(struct vcpu *vcpu, const struct mem_rmw *rmw, const uint64_
  * or nothing (PUSHA, ENTER, far calls, XSAVE). */
 bool mem_probe_write(struct vcpu *vcpu, unsigned segment, uint64_t offset, size_t size);
 
+/* The cache line at segment:offset is written back and, but to `keep` it, dropped. Faults as a load of a byte would. */
+bool mem_flush_line(struct vcpu *vcpu, unsigned segment, uint64_t offset, bool keep);
+
 /* Effective address of an op's memory operand, truncated to its address size. */
 uint64_t mem_effective_address(const struct vcpu *vcpu, const struct ir_op *op);
 
@@ -98,6 +101,7 @@ void mmu_invpcid(struct vcpu *vcpu, unsigned type, uint16_t pcid, uint64_t linea
 void mmu_mode_changed(struct vcpu *vcpu);
 bool mmu_load_pdptes(struct vcpu *vcpu, uint64_t cr3);           /* false: #GP(0) pending */
 bool mmu_is_canonical(const struct vcpu *vcpu, uint64_t linear); /* by CR4.LA57 */
+void mmu_flush_caches(struct vcpu *vcpu);                        /* INVD, WBINVD */
 
 /* A20M#: while it is off, bit 20 of every physical address of the vCPU is 0. */
 void mem_set_a20(struct vcpu *vcpu, bool on);

@@ -34,12 +34,18 @@ void mmu_destroy(struct mmu *mmu) {
   if (!mmu) return;
   physical_unlisten(mmu->memory, &mmu->listener);
   const struct vmxsim_allocator *const allocator = mmu->vcpu->allocator;
+  if (mmu->caches) caches_destroy(mmu->caches);
   memory_release(allocator, mmu->watch);
   memory_release(allocator, mmu);
 }
 
 void mmu_set_miss_cycles(struct mmu *mmu, unsigned cycles) {
   mmu->miss_cycles = cycles;
+}
+
+void mmu_set_caches(struct mmu *mmu, struct caches *caches) {
+  mmu->caches = caches;
+  mmu_drop_fast(mmu);
 }
 
 void mmu_set_gigabyte_pages(struct mmu *mmu, bool present) {
@@ -89,6 +95,10 @@ void mmu_invpcid(struct vcpu *v, unsigned type, uint16_t pcid, uint64_t linear) 
   default: return;
   }
   mmu_drop_fast(mmu);
+}
+
+void mmu_flush_caches(struct vcpu *v) {
+  if (v->mmu->caches) caches_flush(v->mmu->caches);
 }
 
 bool mmu_is_canonical(const struct vcpu *v, uint64_t linear) {

@@ -10,6 +10,7 @@
 #define VMXSIM_CPU_MMU_MMU_H
 
 #include "cpu/mmu/physical.h"
+#include "cpu/timing/caches.h"
 
 /* --- of the vCPU's owner ------------------------------------------------------------------------------------------ */
 
@@ -17,6 +18,9 @@
 struct mmu *mmu_create(struct vcpu *vcpu, struct physical_memory *memory); /* NULL: no memory */
 void mmu_destroy(struct mmu *mmu);
 void mmu_set_miss_cycles(struct mmu *mmu, unsigned cycles); /* timing_tlb_miss(); 0 at first */
+/* The data caches of the timing model `memory`, NULL at first. They are to see all accesses: with them there is no data
+ * in the fast cache. Destroyed with the unit. */
+void mmu_set_caches(struct mmu *mmu, struct caches *caches);
 void mmu_set_gigabyte_pages(struct mmu *mmu, bool present); /* CPUID.80000001H:EDX[26]; true at first */
 void mmu_drop_fast(struct mmu *mmu);                        /* without any effect that software or a trace could see */
 
@@ -126,6 +130,7 @@ struct mmu {
   struct physical_listener listener;
   struct mmu_context context;
   unsigned miss_cycles;
+  struct caches *caches; /* NULL: not modelled */
   bool has_gigabyte_pages, check_alignment;
 
   struct breakpoint breakpoint[4]; /* of DR0-DR3, if for data; else last < first */

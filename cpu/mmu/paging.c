@@ -181,6 +181,7 @@ bool paging_grants(const struct mmu *mmu, const struct tlb_entry *entry, unsigne
 static struct tlb_entry *walk_and_enter(struct mmu *mmu, uint64_t linear, unsigned access, uint32_t *error) {
   struct walk w;
   const enum walk_result result = walk_tables(mmu, linear, &w);
+  for (unsigned i = 0; mmu->caches && i < w.entries; i++) caches_walk(mmu->caches, w.address[i]);
   *error = access_error(mmu, access);
   if (result == WALK_ABSENT) return NULL;
   *error |= FAULT_PRESENT;

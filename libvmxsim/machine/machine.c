@@ -1,4 +1,5 @@
 /* Making a machine, its random numbers, its timers. */
+#include <stdio.h>
 #include <string.h>
 
 #include "cpu/allocate.h"
@@ -42,6 +43,35 @@ static void destroy_vcpu(const struct vmxsim_allocator *allocator, struct vmxsim
   memory_release(allocator, vcpu);
 }
 
+/* --- the timing model --- */
+
+static bool add_caches(struct machine *machine) {
+  if (machine->timing != TIMING_MEMORY) return true;
+  machine->caches = caches_shared_create(machine_allocator(machine));
+  const struct device_state state = {.name = "caches", .table = &caches_shared_state, .object = machine->caches};
+  return machine->caches && machine_add_device_state(machine, &state);
+}
+
+static bool add_caches_of(struct vmxsim_vcpu *vcpu) {
+  struct machine *const machine = vcpu->cpu.machine;
+  if (!machine->caches) return true;
+  struct caches *const caches = caches_create(&vcpu->cpu, machine->caches);
+  if (!caches) return false;
+  mmu_set_caches(vcpu->cpu.mmu, caches);
+  snprintf(vcpu->caches_name, sizeof vcpu->caches_name, "vcpu%u.caches", vcpu->cpu.index);
+  const struct device_state state = {.name = vcpu->caches_name, .table = &caches_state, .object = caches};
+  return machine_add_device_state(machine, &state);
+}
+
+static bool set_timing(struct vmxsim_vcpu *vcpu) {
+  struct vcpu *const v = &vcpu->cpu;
+  timing_transitions(v->machine->timing, v->capabilities, v->transition_cycles);
+  mmu_set_miss_cycles(v->mmu, timing_tlb_miss(v->machine->timing));
+  return add_caches_of(vcpu);
+}
+
+/* --- vCPUs --- */
+
 static struct block_cache *create_blocks(const struct machine *machine) {
   return block_cache_create_with(machine->allocator.reallocate, machine->allocator.context);
 }
@@ -60,12 +90,10 @@ static struct vmxsim_vcpu *create_vcpu(struct machine *machine, unsigned index) 
   v->mmu = mmu_create(v, machine->memory);
   v->apic = apic_create(v, index);
   v->cpuid = cpuid_table_create(allocator, v->capabilities, &machine->instructions);
-  if (!vcpu->blocks || !v->mmu || !v->apic || !v->cpuid) {
+  if (!vcpu->blocks || !v->mmu || !v->apic || !v->cpuid || !set_timing(vcpu)) {
     destroy_vcpu(allocator, vcpu);
     return NULL;
   }
-  timing_transitions(machine->timing, v->capabilities, v->transition_cycles);
-  mmu_set_miss_cycles(v->mmu, timing_tlb_miss(machine->timing));
   decoder_init(&v->decoder, cpuid_decode_features(v->cpuid));
   exec_vmx_init(v);
   vcpu_reset(v, 0);
@@ -86,6 +114,7 @@ static void take_options(struct machine *machine, const struct vmxsim_machine_op
 
 static bool create_parts(struct machine *machine, unsigned vcpus) {
   machine->memory = physical_create(machine_allocator(machine));
+  if (!add_caches(machine)) return false;
   while (machine->memory && machine->vcpus < vcpus) {
     machine->vcpu[machine->vcpus] = create_vcpu(machine, machine->vcpus);
     if (!machine->vcpu[machine->vcpus]) return false;
@@ -123,6 +152,7 @@ void vmxsim_machine_destroy(vmxsim_machine *handle) {
   const struct vmxsim_allocator copy = machine->allocator;
   const struct vmxsim_allocator *const allocator = machine->has_allocator ? &copy : NULL;
   for (unsigned i = 0; i < machine->vcpus; i++) destroy_vcpu(machine_allocator(machine), machine->vcpu[i]);
+  memory_release(allocator, machine->caches);
   for (size_t i = 0; i < machine->owned_rams; i++) {
     host_memory_release(allocator, machine->owned_ram[i].memory, machine->owned_ram[i].size);
   }

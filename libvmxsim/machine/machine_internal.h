@@ -45,7 +45,7 @@ struct device_state {
   void *context;
   bool is_configuration; /* has to be equal, and is not restored */
 };
-enum { DEVICE_STATES_MAX = 32, EMBEDDER_PARTS_MAX = 32 };
+enum { DEVICE_STATES_MAX = 32 + 1 + VCPUS_MAX, EMBEDDER_PARTS_MAX = 32 };
 
 /* Where blocks begin: a small cache over fetch_block() by linear address. A link is good in its mode and as long as
  * vcpu.code_changes stays the same: both are its key. */
@@ -78,6 +78,7 @@ struct vmxsim_vcpu {
    * `instructions` was that. */
   uint64_t passed, passed_instructions;
   bool has_passed;
+  char caches_name[16]; /* in snapshots */
 };
 
 /* Whose turn it is: the vCPU `machine.running`, until its clock gets to `until`. A run that is cut short leaves it
@@ -104,6 +105,7 @@ struct machine {
   unsigned running; /* index of the vCPU that runs */
   struct turn turn;
   enum timing_model timing;
+  struct caches_shared *caches; /* in `memory`; else NULL */
   uint64_t tsc_hz;
   uint64_t random;
   struct port_range ports[PORT_RANGES_MAX]; /* later ones cover earlier ones */

@@ -121,6 +121,27 @@ static void under_observation(void **test) {
   assert_same_run(machine);
 }
 
+static enum vmxsim_hook_answer count(void *context, const struct vmxsim_hook_access *access) {
+  (void)access;
+  ++*(unsigned *)context;
+  return VMXSIM_HOOK_CONTINUE;
+}
+
+/* Hooks that only look: on all code, and on pages that both processors read and write. */
+static void hooks(void **test) {
+  (void)test;
+  static const struct vmxsim_hook_range code = {VMXSIM_HOOK_EXECUTE, false, 0, UINT64_MAX},
+                                        data = {VMXSIM_HOOK_READ | VMXSIM_HOOK_WRITE, true, IMAGE_RESULTS, 0x60fff};
+  unsigned executed = 0, accessed = 0;
+  vmxsim_hook_id id;
+  vmxsim_machine *machine = begin();
+  assert_int_equal(vmxsim_machine_add_hook(machine, &code, count, &executed, &id), VMXSIM_OK);
+  assert_int_equal(vmxsim_machine_add_hook(machine, &data, count, &accessed, &id), VMXSIM_OK);
+  run_in_pieces(machine, 0);
+  assert_true(executed > 1000 && accessed > 1000);
+  assert_same_run(machine);
+}
+
 static void caches_dropped(void **test) {
   (void)test;
   struct vmxsim_run_result result;
@@ -203,13 +224,9 @@ static int forget_reference(void **test) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(one_run),
-      cmocka_unit_test(without_the_hash),
-      cmocka_unit_test(many_runs),
-      cmocka_unit_test(single_steps),
-      cmocka_unit_test(under_observation),
-      cmocka_unit_test(caches_dropped),
-      cmocka_unit_test(saved_at_a_hundred_points),
+      cmocka_unit_test(one_run),        cmocka_unit_test(without_the_hash),          cmocka_unit_test(many_runs),
+      cmocka_unit_test(single_steps),   cmocka_unit_test(under_observation),         cmocka_unit_test(hooks),
+      cmocka_unit_test(caches_dropped), cmocka_unit_test(saved_at_a_hundred_points),
   };
   return cmocka_run_group_tests(tests, set_fixed, forget_reference) |
          cmocka_run_group_tests(tests, set_latency, forget_reference) |

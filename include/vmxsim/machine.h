@@ -21,11 +21,11 @@
 extern "C" {
 #endif
 
-/* What a cycle is. */
+/* What a cycle is (docs/timing.md). */
 enum vmxsim_timing {
   VMXSIM_TIMING_FIXED,   /* an instruction, or an iteration of REP */
-  VMXSIM_TIMING_LATENCY, /* by class of instruction, from published tables */
-  VMXSIM_TIMING_MEMORY,  /* the same, and caches */
+  VMXSIM_TIMING_LATENCY, /* from published tables: instructions, TLB misses, events and other transitions */
+  VMXSIM_TIMING_MEMORY,  /* the same, and data caches; many times slower to run */
 };
 
 /* Zeros mean the default. Begins with its size, so that later versions can add to it. */

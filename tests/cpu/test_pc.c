@@ -70,7 +70,8 @@ static const char three_clocks[] = "\xc7\x05\xe0\x03\xe0\xfe\x0b\x00\x00\x00\xc7
                                    "\xb0\x20\xe6\x42\xe4\x61\x0c\x01\xe6\x61\xe4\x61\xa8\x20\x74\xfa"
                                    "\x0f\x31\x29\xd8\x2b\x35\x90\x03\xe0\xfe\xf4";
 
-/* 2000H periods of 1,193,182 Hz at 2 GHz, the first one begun already; around them are five accesses to ports at most. */
+/* 2000H periods of 1,193,182 Hz at 2 GHz, the first one begun already; around them are five accesses to ports at most.
+ */
 static void the_clocks_agree(enum vmxsim_timing timing) {
   enum { PERIOD = 1677, PERIODS = 13731351, AROUND = 5 * 900 };
   create(timing);

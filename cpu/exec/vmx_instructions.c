@@ -100,6 +100,12 @@ static void completed(struct vcpu *v, const struct ir_op *op) {
   exec_next(v, op);
 }
 
+/* From the host it was a VM entry, which may have ended in a VM exit at once; from the guest, a VM exit. */
+static void charge(struct vcpu *v, bool by_guest, bool exited) {
+  if (!by_guest) vcpu_charge_transition(v, TRANSITION_VM_ENTRY);
+  if (exited) vcpu_charge_transition(v, TRANSITION_VM_EXIT);
+}
+
 static void execute(struct vcpu *v, const struct ir_op *op) {
   const struct form *const form = form_of(op);
   const unsigned size = vcpu_in_64_bit_mode(v) ? 8 : 4;
@@ -117,16 +123,17 @@ static void execute(struct vcpu *v, const struct ir_op *op) {
   v->s.rip = system_rip(v, op);
   flags_read(v);
   if (form->in_register != NONE) instruction.register_value = system_gpr(v, op->operand[form->in_register].reg, size);
-  if (v->vmx.in_non_root && form->information) {
+  const bool by_guest = v->vmx.in_non_root;
+  if (by_guest && form->information) {
     instruction.qualification = vmx_displacement(v, op);
     instruction.instruction_information = form->information(v, op);
   }
   switch (vmxsim_vmx_execute(&v->vmx, &instruction, &fault)) {
   case VMXSIM_VMX_DONE: return completed(v, op);
   case VMXSIM_VMX_FAULT: return raise(v, &fault);
-  case VMXSIM_VMX_PENDING:
-  case VMXSIM_VMX_ENTERED:
-  case VMXSIM_VMX_EXITED: return;
+  case VMXSIM_VMX_PENDING: return;
+  case VMXSIM_VMX_ENTERED: return charge(v, by_guest, false);
+  case VMXSIM_VMX_EXITED: return charge(v, by_guest, true);
   }
 }
 

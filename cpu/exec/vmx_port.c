@@ -112,6 +112,7 @@ void exec_vmx_init(struct vcpu *v) {
 void exec_vm_exit(struct vcpu *v, const struct vmxsim_vmx_exit *exit) {
   flags_read(v);
   vmxsim_vmx_exit(&v->vmx, exit);
+  vcpu_charge_transition(v, TRANSITION_VM_EXIT);
 }
 
 void exec_vm_exit_for(struct vcpu *v, const struct ir_op *op, struct vmxsim_vmx_exit exit) {

@@ -215,10 +215,21 @@ static bool put_prefix(struct encoding *encoding, uint8_t prefix) {
   return true;
 }
 
+/* REX.W of a far return, which the encoder leaves out: it stands right before the opcode. */
+static bool put_wide_return(const struct instruction *instruction, struct encoding *encoding) {
+  const unsigned opcode_and_immediate = instruction->operand_count ? 3 : 1;
+  if (encoding->size == ZYDIS_MAX_INSTRUCTION_LENGTH) return false;
+  uint8_t *const opcode = encoding->bytes + encoding->size++ - opcode_and_immediate;
+  memmove(opcode + 1, opcode, opcode_and_immediate);
+  *opcode = 0x48;
+  return true;
+}
+
 /* o16 to a64 where the encoder saw no use for them. */
 static bool put_asked_prefixes(const struct encode_request *wanted, struct encoding *encoding) {
   const unsigned operand = wanted->instruction->operand_bits, address = wanted->instruction->address_bits;
   const unsigned usual = wanted->bits == 16 ? 16 : 32;
+  if (operand == 64 && wanted->instruction->far && !put_wide_return(wanted->instruction, encoding)) return false;
   if (operand && operand != 64 && operand != usual && !put_prefix(encoding, 0x66)) return false;
   return !address || address == wanted->bits || put_prefix(encoding, 0x67);
 }

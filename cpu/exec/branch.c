@@ -143,7 +143,7 @@ static bool call_push(struct vcpu *v, const struct ir_op *op, bool shadowed) {
   unsigned size = op->operand_size;
   uint64_t sp = stack_moved(v, -(int64_t)size), return_address = truncate_to(vcpu_next_rip(v, op), size);
   if (shadowed && cet_shadow_stack(v)) {
-    if (!mem_probe_write(v, VMXSIM_SS, sp, size) || !cet_call(v, return_address)) return false;
+    if (!mem_probe_write(v, VMXSIM_SS, sp, size, 0) || !cet_call(v, return_address)) return false;
   }
   if (!store_at(v, VMXSIM_SS, sp, size, return_address)) return false;
   stack_set(v, sp);

@@ -4,7 +4,7 @@
  */
 #include "cpu/exec/segments.h"
 #include "cpu/exec/system.h"
-#include "cpu/mmu/memory.h"
+#include "cpu/mmu/mmu.h"
 
 static uint64_t pointer_mask(const struct vcpu *v) {
   if (vcpu_in_64_bit_mode(v)) return UINT64_MAX;
@@ -50,6 +50,7 @@ bool far_stack_push(struct vcpu *v, struct far_stack *stack, unsigned size, uint
   }
   const uint64_t linear = stack->is_64_bit ? offset : (uint32_t)(stack->ss.base + offset);
   const unsigned access = stack->inner ? MEM_WRITE | MEM_SYSTEM : MEM_WRITE;
+  if (!stack->inner && !alignment_good(v, linear, size)) return false;
   if (!mem_write_linear(v, linear, size, (enum mem_access)access, value & system_mask(size))) return false;
   stack->sp = (stack->sp & ~stack->mask) | offset;
   return true;

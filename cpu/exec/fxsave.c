@@ -100,7 +100,7 @@ void fxsave_put_mxcsr(const struct vcpu *v, uint8_t *area) {
 bool xsave_read(struct vcpu *v, unsigned segment, uint64_t offset, uint8_t *bytes, size_t size) {
   for (size_t at = 0; at < size; at += PIECE) {
     const size_t piece = size - at < PIECE ? size - at : PIECE;
-    if (!mem_read_bytes(v, segment, offset + at, bytes + at, piece, 0)) return false;
+    if (!mem_read_bytes(v, segment, offset + at, bytes + at, piece, 1)) return false;
   }
   return true;
 }
@@ -108,31 +108,33 @@ bool xsave_read(struct vcpu *v, unsigned segment, uint64_t offset, uint8_t *byte
 bool xsave_write(struct vcpu *v, unsigned segment, uint64_t offset, const uint8_t *bytes, size_t size) {
   for (size_t at = 0; at < size; at += PIECE) {
     const size_t piece = size - at < PIECE ? size - at : PIECE;
-    if (!mem_write_bytes(v, segment, offset + at, bytes + at, piece, 0)) return false;
+    if (!mem_write_bytes(v, segment, offset + at, bytes + at, piece, 1)) return false;
   }
   return true;
 }
 
 bool xsave_aligned(struct vcpu *v, unsigned segment, uint64_t offset, unsigned alignment) {
-  const bool flat = (v->mode & DECODE_CODE_64) && segment < VMXSIM_FS;
-  const uint64_t linear = offset + (flat ? 0 : v->s.segment[segment].base);
-  return linear % alignment == 0 || exec_raise_with_code(v, VECTOR_GP, 0);
+  return segment_aligned(v, segment, offset, alignment) || exec_raise_with_code(v, VECTOR_GP, 0);
 }
 
 /* --- FXSAVE and FXRSTOR ----------------------------------------------------------------------------------------------
  */
 
-static bool area_at(struct vcpu *v, const struct ir_op *op, uint64_t *offset) {
+/* A misaligned area is #AC where that is enabled, else #GP; "signaling of #AC is not guaranteed", nor its width (SDM
+ * 2A, "FXSAVE"): as on silicon, 4 bytes. Where the area begins is looked at before that, its end behind it. */
+static bool area_at(struct vcpu *v, const struct ir_op *op, bool write, uint64_t *offset) {
+  enum { ALIGNMENT = 16, CHECKED = 4 };
   *offset = operand_address(v, op);
   if (v->s.cr0 & CR0_EM_OR_TS) return exec_raise(v, VECTOR_NM);
-  return xsave_aligned(v, op->memory.segment, *offset, 16);
+  return mem_check_operand(v, op->memory.segment, *offset, ALIGNMENT, CHECKED, write) &&
+         xsave_aligned(v, op->memory.segment, *offset, ALIGNMENT);
 }
 
 static bool fxsave_step(struct vcpu *v, const struct ir_op *op) {
   uint8_t area[FXSAVE_SIZE];
   uint64_t offset;
   const unsigned used = FXSAVE_XMM + 16 * fxsave_registers(v);
-  if (!area_at(v, op, &offset) || !mem_probe_write(v, op->memory.segment, offset, FXSAVE_SIZE)) return false;
+  if (!area_at(v, op, true, &offset) || !mem_probe_write(v, op->memory.segment, offset, FXSAVE_SIZE, 1)) return false;
   fxsave_put_x87(v, op->operand_size == 8, area);
   fxsave_put_mxcsr(v, area);
   fxsave_put_xmm(v, area);
@@ -143,7 +145,7 @@ EXEC_HANDLER(fxsave, fxsave_step)
 static bool fxrstor_step(struct vcpu *v, const struct ir_op *op) {
   uint8_t area[FXSAVE_SIZE];
   uint64_t offset;
-  if (!area_at(v, op, &offset) || !xsave_read(v, op->memory.segment, offset, area, FXSAVE_SIZE)) return false;
+  if (!area_at(v, op, false, &offset) || !xsave_read(v, op->memory.segment, offset, area, FXSAVE_SIZE)) return false;
   const uint32_t mxcsr = (uint32_t)host_load(area + FXSAVE_MXCSR, 4);
   if (mxcsr & ~MXCSR_MASK) return exec_raise_with_code(v, VECTOR_GP, 0);
   fxsave_get_x87(v, op->operand_size == 8, area);

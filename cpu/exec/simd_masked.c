@@ -3,6 +3,8 @@
 
 /* --- VMASKMOVPS, VPMASKMOVD and so on ----------------------------------------------------------------------------- */
 
+/* None of these checks alignment (SDM 2C, "VMASKMOV": "no AC# reported for any mask bit combinations"). */
+
 static unsigned masked_element(unsigned opcode) {
   return opcode == IR_VMASKMOVPD || opcode == IR_VPMASKMOVQ ? 8 : 4;
 }
@@ -22,7 +24,7 @@ static bool masked_load_step(struct vcpu *v, const struct ir_op *op) {
   if (!simd_available(v, op)) return false;
   simd_get(v, &op->operand[1], &mask);
   for (unsigned at = 0; at < op->operand[0].size; at += size) {
-    if (is_set(&mask, at, size) && !mem_read_bytes(v, op->memory.segment, offset_of(v, op, at), value.u8 + at, size, 0))
+    if (is_set(&mask, at, size) && !mem_read_bytes(v, op->memory.segment, offset_of(v, op, at), value.u8 + at, size, 1))
       return false;
   }
   simd_write(v, op, &value);
@@ -34,11 +36,11 @@ EXEC_HANDLER(masked_load, masked_load_step)
 static bool store_masked(struct vcpu *v, const struct ir_op *op, const union simd *mask, const union simd *value,
                          unsigned bytes, unsigned size) {
   for (unsigned at = 0; at < bytes; at += size) {
-    if (is_set(mask, at, size) && !mem_probe_write(v, op->memory.segment, offset_of(v, op, at), size)) return false;
+    if (is_set(mask, at, size) && !mem_probe_write(v, op->memory.segment, offset_of(v, op, at), size, 1)) return false;
   }
   for (unsigned at = 0; at < bytes; at += size) {
     if (is_set(mask, at, size) &&
-        !mem_write_bytes(v, op->memory.segment, offset_of(v, op, at), value->u8 + at, size, 0))
+        !mem_write_bytes(v, op->memory.segment, offset_of(v, op, at), value->u8 + at, size, 1))
       return false;
   }
   return true;
@@ -53,10 +55,12 @@ static bool masked_store_step(struct vcpu *v, const struct ir_op *op) {
 }
 EXEC_HANDLER(masked_store, masked_store_step)
 
-/* MASKMOVQ, MASKMOVDQU: bytes of operand 0 under operand 1 to [rDI]. */
+/* MASKMOVQ, MASKMOVDQU: bytes of operand 0 under operand 1 to [rDI]. As on silicon all of the operand must be writable,
+ * whatever the mask; with a mask of zeros that is "implementation dependent" (SDM 2B, "MASKMOVDQU"). */
 static bool masked_bytes_step(struct vcpu *v, const struct ir_op *op) {
   union simd mask, value;
   if (!simd_available(v, op)) return false;
+  if (!mem_probe_write(v, op->memory.segment, offset_of(v, op, 0), op->operand[0].size, 0)) return false;
   simd_get(v, &op->operand[0], &value);
   simd_get(v, &op->operand[1], &mask);
   if (!store_masked(v, op, &mask, &value, op->operand[0].size, 1)) return false;
@@ -93,7 +97,7 @@ static uint64_t gather_offset(const struct vcpu *v, const struct ir_op *op, cons
 }
 
 /* What has been gathered when an element faults stays, with its mask bits cleared, so that the instruction goes on from
- * there (SDM 2C, "VGATHERDPS/VGATHERDPD"). */
+ * there; alignment is not checked (SDM 2C, "VGATHERDPS/VGATHERDPD"). */
 static bool gather_elements(struct vcpu *v, const struct ir_op *op, struct gather shape, unsigned count) {
   union simd indices;
   uint8_t *value = v->fpu.ymm[op->operand[0].reg], *mask = v->fpu.ymm[op->operand[2].reg];
@@ -101,7 +105,7 @@ static bool gather_elements(struct vcpu *v, const struct ir_op *op, struct gathe
   for (unsigned i = 0; i < count; i++) {
     const unsigned at = i * shape.data;
     const uint64_t offset = gather_offset(v, op, &indices, i, shape.index);
-    if (mask[at + shape.data - 1] >> 7 && !mem_read_bytes(v, op->memory.segment, offset, value + at, shape.data, 0))
+    if (mask[at + shape.data - 1] >> 7 && !mem_read_bytes(v, op->memory.segment, offset, value + at, shape.data, 1))
       return false;
     memset(mask + at, 0, shape.data);
   }

@@ -124,7 +124,7 @@ static bool to_half_step(struct vcpu *v, const struct ir_op *op) {
     to.u16[i] = (uint16_t)sse_convert(&rounding, &sse_single, &sse_half, from.u32[i]);
   c.flags = rounding.flags;
   const bool to_memory = op->operand[0].kind == IR_MEMORY;
-  if (to_memory && !mem_probe_write(v, op->memory.segment, operand_address(v, op), count * 2)) return false;
+  if (to_memory && !mem_probe_write(v, op->memory.segment, operand_address(v, op), count * 2, 0)) return false;
   if (!sse_end(v, &c)) return false;
   if (to_memory) return simd_store(v, op, &to, count * 2, 0);
   simd_set(v, op, op->operand[0].reg, &to, 16);

@@ -102,7 +102,7 @@ static void pop_32_register(struct vcpu *v, const struct ir_op *op) {
 static bool pusha_step(struct vcpu *v, const struct ir_op *op) {
   unsigned size = op->operand_size;
   for (int i = 1; i <= 8; i++)
-    if (!mem_probe_write(v, VMXSIM_SS, stack_moved(v, -i * (int)size), size)) return false;
+    if (!mem_probe_write(v, VMXSIM_SS, stack_moved(v, -i * (int)size), size, 0)) return false;
   for (int i = 0; i < 8; i++)
     if (!store_at(v, VMXSIM_SS, stack_moved(v, -(i + 1) * (int)size), size, truncate_to(v->s.gpr[i], size)))
       return false;
@@ -204,7 +204,7 @@ static bool enter_frame(struct vcpu *v, const struct ir_op *op) {
   uint64_t frame = v->s.gpr[VMXSIM_RSP];
   if (level && !(copy_display(v, size, level) && stack_push(v, size, frame))) return false;
   uint64_t sp = stack_moved(v, -(int64_t)(uint16_t)op->immediate);
-  if (!mem_probe_write(v, VMXSIM_SS, sp, size)) /* the new top of the stack must be writable */
+  if (!mem_probe_write(v, VMXSIM_SS, sp, size, 0)) /* the new top of the stack must be writable */
     return false;
   gpr_write_number(v, VMXSIM_RBP, size, frame);
   stack_set(v, sp);

@@ -112,9 +112,10 @@ static void compare(struct vcpu *v, unsigned size, uint64_t a, uint64_t b) {
   flags_set(v, LAZY_SUB, size, truncate_to(a - b, size), a, b);
 }
 
+/* The manual does not say which operand is read first; on silicon it is the one at rDI. */
 static bool cmps_step(struct vcpu *v, const struct ir_op *op) {
   uint64_t a = 0, b = 0;
-  if (!load_source(v, op, &a) || !mem_read(v, VMXSIM_ES, string_index(v, op, VMXSIM_RDI), string_size(op), &b))
+  if (!mem_read(v, VMXSIM_ES, string_index(v, op, VMXSIM_RDI), string_size(op), &b) || !load_source(v, op, &a))
     return false;
   compare(v, string_size(op), a, b);
   string_advance(v, op, VMXSIM_RSI, 1);
@@ -184,8 +185,8 @@ static bool ins_step(struct vcpu *v, const struct ir_op *op) {
   uint16_t port = (uint16_t)v->s.gpr[VMXSIM_RDX];
   uint64_t index = string_index(v, op, VMXSIM_RDI);
   uint32_t value = 0;
-  if (!io_permitted(v, port, size) || !mem_probe_write(v, VMXSIM_ES, index, size) || !io_read(v, port, size, &value) ||
-      !mem_write(v, VMXSIM_ES, index, size, truncate_to(value, size)))
+  if (!io_permitted(v, port, size) || !mem_probe_write(v, VMXSIM_ES, index, size, 0) ||
+      !io_read(v, port, size, &value) || !mem_write(v, VMXSIM_ES, index, size, truncate_to(value, size)))
     return false;
   string_advance(v, op, VMXSIM_RDI, 1);
   io_breakpoints(v, port, size);

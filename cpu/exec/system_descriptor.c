@@ -54,7 +54,7 @@ static void store_table(struct vcpu *v, const struct ir_op *op, const struct vmx
   const uint64_t offset = mem_effective_address(v, op), mask = system_mask(op->address_size);
   v->current = op;
   if (!system_umip_allows(v, op)) return;
-  if (!mem_probe_write(v, op->memory.segment, offset, 2 + size)) return;
+  if (!mem_probe_write(v, op->memory.segment, offset, 2 + size, 1)) return;
   if (!mem_write(v, op->memory.segment, offset, 2, table->limit) ||
       !mem_write(v, op->memory.segment, (offset + 2) & mask, size, table->base & system_mask(size)))
     return;

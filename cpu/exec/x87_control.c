@@ -12,8 +12,10 @@ static bool exists(struct vcpu *v) {
   return v->mode & (DECODE_CR0_EM | DECODE_CR0_TS) ? exec_raise(v, VECTOR_NM) : true;
 }
 
+/* FENI, FDISI and FSETPM do nothing, nor do they wait (SDM 3B, "Obsolete Instructions and Undefined Opcodes"). */
 static bool fnop_step(struct vcpu *v, const struct ir_op *op) {
-  return x87_available(v, op);
+  enum { D9_D0 = 0x1d0 };
+  return op->immediate == D9_D0 ? x87_available(v, op) : exists(v);
 }
 
 /* FWAIT heeds TS only if MP is set, and EM not at all. */
@@ -175,22 +177,29 @@ static void take_environment(struct vcpu *v, unsigned size, const uint8_t *bytes
 
 enum { PIECE = 64 };
 
+/* #AC asks for 2 or 4, by operand size (SDM 3A, "Alignment Requirements by Data Type"), not for more. */
+static bool state_reachable(struct vcpu *v, const struct ir_op *op, unsigned size, bool write) {
+  const unsigned unit = op->operand_size == 2 ? 2 : 4;
+  return mem_check_operand(v, op->memory.segment, operand_address(v, op), size, unit, write);
+}
+
 static bool write_state(struct vcpu *v, const struct ir_op *op, const uint8_t *bytes, unsigned size) {
   const uint64_t offset = operand_address(v, op);
   const unsigned segment = op->memory.segment;
-  if (!mem_probe_write(v, segment, offset, size)) return false;
+  if (!state_reachable(v, op, size, true) || !mem_probe_write(v, segment, offset, size, 1)) return false;
   for (unsigned at = 0; at < size; at += PIECE) {
     const unsigned piece = size - at < PIECE ? size - at : PIECE;
-    if (!mem_write_bytes(v, segment, offset + at, bytes + at, piece, 0)) return false;
+    if (!mem_write_bytes(v, segment, offset + at, bytes + at, piece, 1)) return false;
   }
   return true;
 }
 
 static bool read_state(struct vcpu *v, const struct ir_op *op, uint8_t *bytes, unsigned size) {
   const uint64_t offset = operand_address(v, op);
+  if (!state_reachable(v, op, size, false)) return false;
   for (unsigned at = 0; at < size; at += PIECE) {
     const unsigned piece = size - at < PIECE ? size - at : PIECE;
-    if (!mem_read_bytes(v, op->memory.segment, offset + at, bytes + at, piece, 0)) return false;
+    if (!mem_read_bytes(v, op->memory.segment, offset + at, bytes + at, piece, 1)) return false;
   }
   return true;
 }

@@ -148,8 +148,10 @@ static bool is_stored(const struct image *image) {
   return !(unmasked & ~(unsigned)FLOAT80_INEXACT);
 }
 
-static bool write_image(struct vcpu *v, const struct ir_op *op, const struct image *image) {
+/* The address is to be good, whether or not anything is stored: so it is on silicon, the manual does not say. */
+static bool write_image(struct vcpu *v, const struct ir_op *op, const struct image *image, bool stored) {
   const uint64_t offset = operand_address(v, op);
+  if (!stored) return mem_probe_write(v, op->memory.segment, offset, image->size, 0);
   if (image->size == 10) return mem_write_bytes(v, op->memory.segment, offset, image->bytes, 10, 0);
   return store_at(v, op->memory.segment, offset, image->size, host_load(image->bytes, image->size));
 }
@@ -161,7 +163,7 @@ EXEC_INLINE bool store(struct vcpu *v, const struct ir_op *op, conversion *conve
   convert(&image, empty ? float80_indefinite() : x87_get(v, 0));
   if (empty) image.context.raised = FLOAT80_INVALID;
   const bool stored = is_stored(&image);
-  if (stored && !write_image(v, op, &image)) return false;
+  if (!write_image(v, op, &image, stored)) return false;
   x87_record(v, op);
   if (empty)
     (void)x87_stack_underflow(v, op);
@@ -185,13 +187,19 @@ STORE(fistp, to_integer, true)
 STORE(fisttp, to_integer_truncated, true)
 STORE(fbstp, to_bcd, true)
 
+/* D9 D8+i, which the manual has not: on silicon it moves nothing from an empty register, and pops all the same. */
+static bool is_unchecked(const struct ir_op *op) {
+  enum { D9_D8 = 0x1d8, OPCODE = 0x7f8 };
+  return (op->immediate & OPCODE) == D9_D8;
+}
+
 static bool fst_register(struct vcpu *v, const struct ir_op *op, bool pops) {
   if (!x87_available(v, op)) return false;
   x87_record(v, op);
   x87_set_conditions(v, X87_C1, 0);
-  const bool empty = x87_empty(v, 0);
-  if (empty && !x87_stack_underflow(v, op)) return true;
-  x87_set(v, op->operand[0].reg, empty ? float80_indefinite() : x87_get(v, 0));
+  const bool empty = x87_empty(v, 0), unchecked = empty && is_unchecked(op);
+  if (empty && !unchecked && !x87_stack_underflow(v, op)) return true;
+  if (!unchecked) x87_set(v, op->operand[0].reg, empty ? float80_indefinite() : x87_get(v, 0));
   if (pops) x87_pop(v);
   return true;
 }

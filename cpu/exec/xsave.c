@@ -156,7 +156,7 @@ static bool save_standard(struct vcpu *v, const struct ir_op *op, bool optimized
   uint64_t valid;
   if (!area_at(v, op, false, &area)) return false;
   const uint64_t wanted = requested(v) & v->s.xcr0, used = in_use(v) & wanted;
-  if (!mem_probe_write(v, area.segment, area.offset, image_size(false, wanted)) ||
+  if (!mem_probe_write(v, area.segment, area.offset, image_size(false, wanted), 1) ||
       !mem_read(v, area.segment, area.offset + XSAVE_HEADER, 8, &valid))
     return false;
   const uint64_t saved = optimized ? used : wanted;
@@ -172,7 +172,7 @@ static bool save_compacted(struct vcpu *v, const struct ir_op *op, bool supervis
   const uint64_t wanted = requested(v) & (v->s.xcr0 | (supervisor ? v->s.xss : 0));
   const uint64_t mxcsr_used = v->fpu.mxcsr == MXCSR_INITIAL ? 0 : SSE_BIT;
   const uint64_t saved = (in_use(v) | mxcsr_used) & wanted;
-  if (!mem_probe_write(v, area.segment, area.offset, image_size(true, wanted))) return false;
+  if (!mem_probe_write(v, area.segment, area.offset, image_size(true, wanted), 1)) return false;
   return write_legacy(v, &area, saved, saved & SSE_BIT) && write_extended(v, &area, saved, true, wanted) &&
          mem_write(v, area.segment, area.offset + XSAVE_HEADER, 8, saved) &&
          mem_write(v, area.segment, area.offset + XSAVE_HEADER + 8, 8, wanted | COMPACTED);

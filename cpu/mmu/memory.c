@@ -200,26 +200,28 @@ bool mem_write(struct vcpu *v, unsigned segment, uint64_t offset, unsigned size,
   return mem_write_inline(v, segment, offset, size, value);
 }
 
-/* Alignment that the instruction itself asks for; otherwise EFLAGS.AC may. */
-static bool aligned(struct vcpu *v, uint64_t linear, size_t size, unsigned alignment) {
-  if (alignment == 0) return alignment_good(v, linear, size);
-  if (linear % alignment == 0) return true;
-  vcpu_raise_with_code(v, VECTOR_GP, 0);
-  return false;
+/* Alignment that the instruction itself asks for comes before limits and canonicality, as on silicon; the manual does
+ * not say. What EFLAGS.AC asks for comes behind. */
+static bool locate_aligned(struct vcpu *v, unsigned segment, uint64_t offset, size_t size, unsigned alignment,
+                           unsigned access, uint64_t *linear) {
+  if (alignment > 1 && !segment_aligned(v, segment, offset, alignment)) {
+    vcpu_raise_with_code(v, VECTOR_GP, 0);
+    return false;
+  }
+  return segment_linear(v, segment, offset, size, access, linear) &&
+         (alignment != 0 || alignment_good(v, *linear, size));
 }
 
 bool mem_read_bytes_slow(struct vcpu *v, unsigned segment, uint64_t offset, void *bytes, size_t size,
                          unsigned alignment) {
   uint64_t linear;
-  return segment_linear(v, segment, offset, size, MEM_READ, &linear) && aligned(v, linear, size, alignment) &&
-         read_at(v, linear, bytes, size, 0);
+  return locate_aligned(v, segment, offset, size, alignment, MEM_READ, &linear) && read_at(v, linear, bytes, size, 0);
 }
 
 bool mem_write_bytes_slow(struct vcpu *v, unsigned segment, uint64_t offset, const void *bytes, size_t size,
                           unsigned alignment) {
   uint64_t linear;
-  return segment_linear(v, segment, offset, size, MEM_WRITE, &linear) && aligned(v, linear, size, alignment) &&
-         write_at(v, linear, bytes, size, 0);
+  return locate_aligned(v, segment, offset, size, alignment, MEM_WRITE, &linear) && write_at(v, linear, bytes, size, 0);
 }
 
 bool mem_read_bytes(struct vcpu *v, unsigned segment, uint64_t offset, void *bytes, size_t size, unsigned alignment) {
@@ -286,8 +288,7 @@ bool mem_rmw16_read(struct vcpu *v, unsigned segment, uint64_t offset, uint64_t 
     memcpy(value, host, 16);
     return true;
   }
-  return segment_linear(v, segment, offset, 16, MEM_WRITE, &linear) && aligned(v, linear, 16, 16) &&
-         read_to_modify(v, linear, value, 16, rmw);
+  return locate_aligned(v, segment, offset, 16, 16, MEM_WRITE, &linear) && read_to_modify(v, linear, value, 16, rmw);
 }
 
 void mem_rmw16_write(struct vcpu *v, const struct mem_rmw *rmw, const uint64_t value[2]) {
@@ -299,15 +300,21 @@ void mem_rmw16_write(struct vcpu *v, const struct mem_rmw *rmw, const uint64_t v
 
 /* --- without an access -------------------------------------------------------------------------------------------- */
 
-bool mem_probe_write(struct vcpu *v, unsigned segment, uint64_t offset, size_t size) {
+bool mem_probe_write(struct vcpu *v, unsigned segment, uint64_t offset, size_t size, unsigned alignment) {
   uint64_t linear, physical;
-  if (!segment_linear(v, segment, offset, size, MEM_WRITE, &linear)) return false;
+  if (!locate_aligned(v, segment, offset, size, alignment, MEM_WRITE, &linear)) return false;
   for (size_t done = 0; done < size;) {
     const uint64_t at = wrap(v, linear + done, MEM_WRITE);
     if (!paging_translate(v, at, MEM_WRITE, &physical)) return false;
     done += PAGE_SIZE - (size_t)(at & ~PAGE_MASK);
   }
   return true;
+}
+
+bool mem_check_operand(struct vcpu *v, unsigned segment, uint64_t offset, size_t size, unsigned unit, bool write) {
+  uint64_t linear;
+  return segment_linear(v, segment, offset, size, write ? MEM_WRITE : MEM_READ, &linear) &&
+         alignment_good(v, linear, unit);
 }
 
 bool mem_flush_line(struct vcpu *v, unsigned segment, uint64_t offset, bool keep) {

@@ -14,7 +14,8 @@
 /* `offset` is already truncated to the address size. size is 1, 2, 4 or 8. */
 bool mem_read(struct vcpu *vcpu, unsigned segment, uint64_t offset, unsigned size, uint64_t *value);
 bool mem_write(struct vcpu *vcpu, unsigned segment, uint64_t offset, unsigned size, uint64_t value);
-/* Any size up to 64 bytes (SSE, x87, descriptors). `alignment` other than 0: #GP(0) unless so aligned. */
+/* Any size up to 64 bytes (SSE, x87, descriptors). `alignment` 0: #AC unless aligned as EFLAGS.AC may ask; 1: any will
+ * do; otherwise #GP(0) unless so aligned, before anything else is looked at. */
 bool mem_read_bytes(struct vcpu *vcpu, unsigned segment, uint64_t offset, void *bytes, size_t size, unsigned alignment);
 bool mem_write_bytes(struct vcpu *vcpu, unsigned segment, uint64_t offset, const void *bytes, size_t size,
                      unsigned alignment);
@@ -34,8 +35,12 @@ bool mem_rmw16_read(struct vcpu *vcpu, unsigned segment, uint64_t offset, uint64
 void mem_rmw16_write(struct vcpu *vcpu, const struct mem_rmw *rmw, const uint64_t value[2]);
 
 /* Can these bytes be written? Faults as a write would. For instructions that write several things and must commit all
- * or nothing (PUSHA, ENTER, far calls, XSAVE). */
-bool mem_probe_write(struct vcpu *vcpu, unsigned segment, uint64_t offset, size_t size);
+ * or nothing (PUSHA, ENTER, far calls, XSAVE). `alignment` 0 or 1 as above. */
+bool mem_probe_write(struct vcpu *vcpu, unsigned segment, uint64_t offset, size_t size, unsigned alignment);
+
+/* For operands that are accessed in pieces: #GP(0) or #SS(0) unless all of it is within its segment and canonical, then
+ * #AC as EFLAGS.AC may ask of `unit` bytes. */
+bool mem_check_operand(struct vcpu *vcpu, unsigned segment, uint64_t offset, size_t size, unsigned unit, bool write);
 
 /* The cache line at segment:offset is written back and, but to `keep` it, dropped. Faults as a load of a byte would. */
 bool mem_flush_line(struct vcpu *vcpu, unsigned segment, uint64_t offset, bool keep);

@@ -181,6 +181,8 @@ bool segment_linear(struct vcpu *vcpu, unsigned segment, uint64_t offset, size_t
 /* The same without a fault: how many bytes from `offset` on are inside the segment; 0 for none. */
 uint64_t segment_span(const struct vcpu *vcpu, unsigned segment, uint64_t offset, unsigned access, uint64_t *linear);
 bool alignment_good(struct vcpu *vcpu, uint64_t linear, size_t size); /* false: #AC pending */
+/* Whether the linear address is, whatever else is wrong with it. */
+bool segment_aligned(const struct vcpu *vcpu, unsigned segment, uint64_t offset, unsigned alignment);
 
 /* watch.c */
 bool watch_covers_page(const struct mmu *mmu, uint64_t linear, uint64_t physical);

@@ -93,7 +93,8 @@ void mem_rmw16_write(struct vcpu *v, const struct mem_rmw *rmw, const uint64_t v
   memcpy(rmw->host, value, 16);
 }
 
-bool mem_probe_write(struct vcpu *v, unsigned segment, uint64_t offset, size_t size) {
+bool mem_probe_write(struct vcpu *v, unsigned segment, uint64_t offset, size_t size, unsigned alignment) {
+  (void)alignment;
   uint8_t *host;
   (void)segment;
   return fake_locate(v, offset, size, &host);

@@ -637,8 +637,8 @@ static void a_split_write_that_faults_writes_nothing(void **state) {
   struct mem_rmw rmw;
   uint64_t value = 5;
   expect_page_fault(mem_rmw_read(v, VMXSIM_DS, 0x201ffc, 8, &value, &rmw), 0x202000, 3);
-  expect_page_fault(mem_probe_write(v, VMXSIM_DS, 0x201ff0, 32), 0x202000, 3);
-  assert_true(mem_probe_write(v, VMXSIM_DS, 0x201ff0, 16));
+  expect_page_fault(mem_probe_write(v, VMXSIM_DS, 0x201ff0, 32, 0), 0x202000, 3);
+  assert_true(mem_probe_write(v, VMXSIM_DS, 0x201ff0, 16, 0));
   expect_page_fault(mem_read(v, VMXSIM_DS, 0x202ffc, 8, &value), 0x203000, 0);
 }
 
@@ -867,7 +867,7 @@ static void alignment_checks(void **state) {
   v->s.rflags |= RFLAGS_AC;
   mmu_mode_changed(v);
   uint64_t value;
-  uint8_t bytes[16];
+  uint8_t bytes[32];
   for (unsigned size = 2; size <= 8; size *= 2) {
     assert_true(mem_read(v, VMXSIM_DS, 0x201000 + size, size, &value));
     expect_fault(mem_read(v, VMXSIM_DS, 0x201001, size, &value), VECTOR_AC, 0);
@@ -878,6 +878,14 @@ static void alignment_checks(void **state) {
   assert_true(mem_read_bytes(v, VMXSIM_DS, 0x201008, bytes, 10, 0));
   expect_fault(mem_read_bytes(v, VMXSIM_DS, 0x201004, bytes, 10, 0), VECTOR_AC, 0);
   expect_fault(mem_read_bytes(v, VMXSIM_DS, 0x201008, bytes, 16, 16), VECTOR_GP, 0);
+  expect_fault(mem_read_bytes(v, VMXSIM_SS, 0x800000000001, bytes, 16, 16), VECTOR_GP, 0); /* before canonicality */
+  expect_fault(mem_read_bytes(v, VMXSIM_DS, 0x201008, bytes, 16, 0), VECTOR_AC, 0);
+  assert_true(mem_read_bytes(v, VMXSIM_DS, 0x201010, bytes, 32, 0));
+  assert_true(mem_read_bytes(v, VMXSIM_DS, 0x201001, bytes, 8, 1)); /* never checked */
+  expect_fault(mem_probe_write(v, VMXSIM_DS, 0x201001, 8, 0), VECTOR_AC, 0);
+  assert_true(mem_probe_write(v, VMXSIM_DS, 0x201001, 8, 1));
+  assert_true(mem_check_operand(v, VMXSIM_DS, 0x201004, 108, 4, true));
+  expect_fault(mem_check_operand(v, VMXSIM_DS, 0x201002, 108, 4, true), VECTOR_AC, 0);
   assert_true(mem_read_linear(v, 0x201001, 8, MEM_SYSTEM, &value));
   machine_cpl(m, 0);
   assert_true(reads(0x201001));

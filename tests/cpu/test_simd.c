@@ -59,6 +59,14 @@ bool mem_write_bytes(struct vcpu *v, unsigned segment, uint64_t offset, const vo
                      unsigned alignment) {
   return mem_write_bytes_slow(v, segment, offset, bytes, size, alignment);
 }
+bool segment_aligned(const struct vcpu *v, unsigned segment, uint64_t offset, unsigned alignment) {
+  (void)v, (void)segment;
+  return offset % alignment == 0;
+}
+bool mem_check_operand(struct vcpu *v, unsigned segment, uint64_t offset, size_t size, unsigned unit, bool write) {
+  (void)segment, (void)unit, (void)write;
+  return good(v, offset, size, 0);
+}
 bool mem_read_slow(struct vcpu *v, unsigned segment, uint64_t offset, unsigned size, uint64_t *value) {
   *value = 0;
   return mem_read_bytes_slow(v, segment, offset, value, size, 0);
@@ -72,8 +80,8 @@ bool mem_read(struct vcpu *v, unsigned segment, uint64_t offset, unsigned size, 
 bool mem_write(struct vcpu *v, unsigned segment, uint64_t offset, unsigned size, uint64_t value) {
   return mem_write_slow(v, segment, offset, size, value);
 }
-bool mem_probe_write(struct vcpu *v, unsigned segment, uint64_t offset, size_t size) {
-  (void)segment;
+bool mem_probe_write(struct vcpu *v, unsigned segment, uint64_t offset, size_t size, unsigned alignment) {
+  (void)segment, (void)alignment;
   return good(v, offset, size, 0);
 }
 bool mem_rmw_read(struct vcpu *v, unsigned segment, uint64_t offset, unsigned size, uint64_t *value,

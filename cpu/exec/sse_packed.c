@@ -124,28 +124,41 @@ EXEC_HANDLER(hsub, hsub_step)
 
 /* --- DPPS, DPPD --------------------------------------------------------------------------------------------------- */
 
-/* One lane: immediate 7:4 which products count, 3:0 where the sum goes. Sums are of pairs, then of the pairs' sums. */
-static void dot_product(struct sse_context *c, const struct sse_format *f, union simd *d, const union simd *a,
-                        const union simd *b, unsigned start, unsigned immediate) {
-  const unsigned count = 16u / f->bytes;
-  uint64_t product[4] = {0};
-  for (unsigned i = 0; i < count; i++) {
-    if (immediate >> (4 + i) & 1)
-      product[i] = sse_multiply(c, f, sse_element(a, start + i, f->bytes), sse_element(b, start + i, f->bytes));
+/* The products that immediate 7:4 names in each lane, zeros for the others. */
+static void dot_products(struct sse_context *c, const struct sse_format *f, union simd *d, const union simd *a,
+                         const union simd *b, unsigned elements, unsigned immediate) {
+  const unsigned lane = 16u / f->bytes;
+  for (unsigned i = 0; i < elements; i++) {
+    const bool counts = immediate >> (4 + i % lane) & 1;
+    const uint64_t x = sse_element(a, i, f->bytes), y = sse_element(b, i, f->bytes);
+    sse_set_element(d, i, f->bytes, counts ? sse_multiply(c, f, x, y) : 0);
   }
-  uint64_t sum = sse_add(c, f, product[0], product[1]);
-  if (count == 4) sum = sse_add(c, f, sum, sse_add(c, f, product[2], product[3]));
-  for (unsigned i = 0; i < count; i++) sse_set_element(d, start + i, f->bytes, immediate >> i & 1 ? sum : 0);
 }
 
+/* Element i becomes the sum of elements 2i and 2i + 1. */
+static void add_pairs(struct sse_context *c, const struct sse_format *f, union simd *d, unsigned sums) {
+  for (unsigned i = 0; i < sums; i++) {
+    const uint64_t x = sse_element(d, 2 * i, f->bytes), y = sse_element(d, 2 * i + 1, f->bytes);
+    sse_set_element(d, i, f->bytes, sse_add(c, f, x, y));
+  }
+}
+
+/* Exceptions are those of the first step that raises one unmasked: products, sums of pairs, sums of these. Immediate
+ * 3:0 is where in its lane a sum goes. */
 static bool dot_step(struct vcpu *v, const struct ir_op *op) {
   const struct sse_format *f = format_of(op);
-  union simd a, b, d;
+  const unsigned lane = 16u / f->bytes, elements = op->operand[0].size / f->bytes;
+  union simd a, b, sum, d;
   struct sse_context c = sse_begin(v);
   if (!simd_available(v, op) || !simd_sources(v, op, &a, &b)) return false;
-  for (unsigned start = 0; start < op->operand[0].size / f->bytes; start += 16u / f->bytes)
-    dot_product(&c, f, &d, &a, &b, start, (uint8_t)op->immediate);
+  dot_products(&c, f, &sum, &a, &b, elements, (uint8_t)op->immediate);
   if (!sse_end(v, &c)) return false;
+  for (unsigned sums = elements / 2; sums >= elements / lane; sums /= 2) {
+    add_pairs(&c, f, &sum, sums);
+    if (!sse_end(v, &c)) return false;
+  }
+  for (unsigned i = 0; i < elements; i++)
+    sse_set_element(&d, i, f->bytes, op->immediate >> i % lane & 1 ? sse_element(&sum, i / lane, f->bytes) : 0);
   simd_write(v, op, &d);
   return true;
 }

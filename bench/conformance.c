@@ -4,7 +4,8 @@
  *   vmxsim-conformance --show FORM CASE_SEED
  *   vmxsim-conformance --golden FILE       writes the golden set anew
  *
- * Prints every difference, a table by instruction set, and the command that runs a case again. Exit status: 0 no
+ * Prints every difference, a table by instruction set, how often which exception applied (tests/conformance/
+ * exceptions.h), and the command that runs a case again. Exit status: 0 no
  * difference, 1 some, 2 this host cannot. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ struct comparison_run {
   struct forms forms;
   struct tally *tally;                           /* a form */
   uint64_t cases, seed, differences, unanswered; /* the host's processor did not come back */
+  struct exception_counts explained;
   struct test_case test[BATCH];
   size_t form[BATCH];
   uint64_t case_seed[BATCH];
@@ -61,7 +63,7 @@ static void judge(struct comparison_run *run, unsigned i, const struct test_resu
     run->unanswered++;
     return;
   }
-  if (results_agree(&run->test[i], &op, expected, &actual)) return;
+  if (results_agree(&run->test[i], &op, expected, &actual, &run->explained)) return;
   run->differences++;
   tally->differences++;
   report(run, i, expected, &actual);
@@ -124,6 +126,13 @@ static void print_table(const struct comparison_run *run) {
          run->cases, run->differences, least);
 }
 
+static void print_exceptions(const struct comparison_run *run) {
+  const char *name;
+  printf("\n%-60s %10s\n", "may differ: form and bits", "cases");
+  for (unsigned i = 0; (name = exceptions_name(i)); i++)
+    printf("%-60s %10" PRIu64 "\n", name, run->explained.of_rule[i]);
+}
+
 static void print_unanswered(const struct comparison_run *run) {
   if (run->unanswered) printf("%" PRIu64 " cases did not end on the host's processor\n", run->unanswered);
 }
@@ -156,7 +165,7 @@ static int show(struct comparison_run *run, size_t form, uint64_t seed) {
   print_case(stdout, &run->test[0], &op);
   printf("  ends by vector %u\n", expected->vector);
   print_differences(stdout, &run->test[0], &op, expected, &actual);
-  return results_agree(&run->test[0], &op, expected, &actual) ? 0 : 1;
+  return results_agree(&run->test[0], &op, expected, &actual, NULL) ? 0 : 1;
 }
 
 /* A case of a form, one that does not fault if that is easily had. */
@@ -206,6 +215,7 @@ int main(int argc, char **argv) {
   run.seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
   if (!run_all(&run)) return 2;
   print_table(&run);
+  print_exceptions(&run);
   print_unanswered(&run);
   native_stop(run.native);
   model_destroy(run.model);

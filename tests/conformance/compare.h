@@ -4,11 +4,12 @@
 
 #include <stdio.h>
 
-#include "tests/conformance/forms.h"
+#include "tests/conformance/exceptions.h"
 
-/* True: the same, but for what may differ (exceptions.h); `actual` is then changed to be the same in that. */
+/* True: the same, but for what may differ (exceptions.h); `actual` is then changed to be the same in that. `counts` may
+ * be NULL. */
 bool results_agree(const struct test_case *test, const struct ir_op *op, const struct test_result *expected,
-                   struct test_result *actual);
+                   struct test_result *actual, struct exception_counts *counts);
 
 /* All of a case, and where the results differ. */
 void print_case(FILE *file, const struct test_case *test, const struct ir_op *op);

@@ -1,11 +1,12 @@
-/* Where two processors may differ, by instruction and bit, with the manual's words on it. */
+/* Where two processors may differ, by instruction and bit, with the manual's words on it: a list of rules.
+ *
+ * exceptions_flags.c has those on flags, exceptions_values.c those on results and on what is saved, exceptions_faults.c
+ * those on which of several faults is raised.
+ */
 #ifndef VMXSIM_TESTS_CONFORMANCE_EXCEPTIONS_H
 #define VMXSIM_TESTS_CONFORMANCE_EXCEPTIONS_H
 
 #include "tests/conformance/forms.h"
-
-/* RFLAGS bits that are undefined after `op` with the case's operands. */
-uint64_t undefined_flags(const struct test_case *test, const struct ir_op *op);
 
 /* One result held against the other. */
 struct dispute {
@@ -15,10 +16,16 @@ struct dispute {
   struct test_result *model;
 };
 
-/* Makes the model's result the same as silicon's in everything that an exception covers. */
-void exceptions_forgive(const struct dispute *dispute);
+/* How many results each rule made the same, by its number. */
+enum { EXCEPTIONS_MAX = 48 };
+struct exception_counts {
+  uint64_t of_rule[EXCEPTIONS_MAX];
+};
 
-/* Forms that Intel's processors and the host's are documented to differ in altogether. */
-bool exceptions_skip(const struct test_case *test, const struct ir_op *op);
+/* Makes the model's result the same as silicon's in everything that an exception covers. `counts` may be NULL. */
+void exceptions_forgive(const struct dispute *dispute, struct exception_counts *counts);
+
+/* What rule number `rule` is about; NULL: there are no more. */
+const char *exceptions_name(unsigned rule);
 
 #endif

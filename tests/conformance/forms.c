@@ -73,13 +73,26 @@ static bool decode_form(const struct decoder *decoder, const struct form *form, 
 }
 
 /* Number of the form's instruction set; of bytes that Zydis knows no instruction for, 0. */
-static uint8_t group_of(const struct enumeration *e, const struct form *form) {
+static uint8_t group_of_plain(const struct enumeration *e, const struct form *form) {
   struct assembly a;
   ZydisDecodedInstruction instruction;
   assemble_plain(form, &a);
   if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&e->zydis[form->mode], NULL, a.bytes, sizeof a.bytes, &instruction)))
     return 0;
   return (uint8_t)instruction.meta.isa_set;
+}
+
+/* Whatever a free member of ModRM is: the host's instruction may ask for one value of it. */
+static uint8_t group_of(const struct enumeration *e, const struct form *form) {
+  struct form fixed = *form;
+  uint8_t group = group_of_plain(e, form);
+  if (form->operation != IR_INVALID || !form->has_modrm) return group;
+  for (unsigned i = 0; i < 64 && group == 0; i++) {
+    if (form->reg == FREE) fixed.reg = (int8_t)(i / 8);
+    if (form->rm == FREE) fixed.rm = (int8_t)(i % 8);
+    group = group_of_plain(e, &fixed);
+  }
+  return group;
 }
 
 const char *forms_group_name(unsigned group) {
@@ -101,6 +114,11 @@ static void add(struct enumeration *e, const struct form *form) {
   list->form[list->count++] = *form;
 }
 
+/* 0F 01 C0 to C7 and D8 to DF, whatever the prefix: the hypervisor of the host may have its own answer to that. */
+static bool is_hypercall(const struct form *form) {
+  return form->map == MAP_0F && form->opcode == 1 && !form->in_memory && (form->reg == 0 || form->reg == 3);
+}
+
 /* Whether host and model both make the same of these bytes: what only one of them has is no matter for comparison.
  * Bytes that are no instruction of the model's may be one of the host's: then Zydis knows it. */
 static bool is_comparable(const struct enumeration *e, struct form *form, struct ir_op *op) {
@@ -109,7 +127,7 @@ static bool is_comparable(const struct enumeration *e, struct form *form, struct
   if (op->opcode != common.opcode || forms_is_excluded(op)) return false;
   form->operation = op->opcode;
   form->group = group_of(e, form);
-  return op->opcode != IR_INVALID || form->group == 0;
+  return op->opcode != IR_INVALID || (form->group == 0 && !is_hypercall(form));
 }
 
 static bool is_string(const struct ir_op *op) {

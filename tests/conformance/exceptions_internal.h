@@ -1,0 +1,37 @@
+/* What the files of rules share. */
+#ifndef VMXSIM_TESTS_CONFORMANCE_EXCEPTIONS_INTERNAL_H
+#define VMXSIM_TESTS_CONFORMANCE_EXCEPTIONS_INTERNAL_H
+
+#include "tests/conformance/exceptions.h"
+
+/* `forgive` is called where `applies` says so. */
+struct exception_rule {
+  const char *name; /* the forms and the bits */
+  bool (*applies)(const struct dispute *dispute);
+  void (*forgive)(const struct dispute *dispute);
+};
+
+/* They end with one without a name. */
+extern const struct exception_rule exceptions_of_flags[], exceptions_of_values[], exceptions_of_faults[];
+
+/* --- questions --- */
+
+/* By anything but its end. */
+bool has_faulted(const struct test_result *result);
+bool is_one_of(const struct ir_op *op, const uint16_t *opcodes, size_t count);
+#define IS_ONE_OF(op, ...) \
+  is_one_of(op, (const uint16_t[]){__VA_ARGS__}, sizeof((const uint16_t[]){__VA_ARGS__}) / sizeof(uint16_t))
+/* Of the memory operand, without what a bit offset adds. */
+uint64_t operand_offset(const struct dispute *dispute);
+uint64_t operand_linear(const struct dispute *dispute);
+/* Of SP before the instruction. */
+uint64_t stack_linear(const struct dispute *dispute);
+
+/* --- to forgive --- */
+
+void forgive_all(const struct dispute *dispute);
+/* Vector, error code and CR2, and RF in the image of RFLAGS. */
+void forgive_fault(const struct dispute *dispute);
+void forgive_bytes(const struct dispute *dispute, uint64_t linear, unsigned size);
+
+#endif

@@ -1,0 +1,303 @@
+/* Results that the manual calls approximate or undefined, and state that processors save, or show, in different ways.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "cpu/exec/flags.h"
+#include "tests/conformance/exceptions_internal.h"
+
+enum { C1 = 0x200, SUMMARY = 0x80, INVALID = 1 };
+
+/* --- approximations ---------------------------------------------------------------------------------------------- */
+
+/* "|Relative error| <= 1.5 * 2^-12" (SDM 2B, "RCPPS", "RSQRTPS"): of each of the two. */
+static bool is_approximation(const struct dispute *d) {
+  return IS_ONE_OF(d->op, IR_RCPPS, IR_RCPSS, IR_RSQRTPS, IR_RSQRTSS, IR_VRCPPS, IR_VRCPSS, IR_VRSQRTPS, IR_VRSQRTSS);
+}
+
+static void forgive_approximation(const struct dispute *d) {
+  const float bound = 2 * 1.5f / 4096;
+  const bool scalar = IS_ONE_OF(d->op, IR_RCPSS, IR_RSQRTSS, IR_VRCPSS, IR_VRSQRTSS);
+  const unsigned bytes = scalar ? 4 : d->op->operand[0].size;
+  uint8_t *m = d->model->state.ymm[d->op->operand[0].reg];
+  const uint8_t *s = d->silicon->state.ymm[d->op->operand[0].reg];
+  for (unsigned i = 0; i < bytes; i += 4) {
+    float model, silicon;
+    memcpy(&model, m + i, 4);
+    memcpy(&silicon, s + i, 4);
+    if (isnormal(model) && isnormal(silicon) && fabsf(model / silicon - 1) <= bound) memcpy(m + i, s + i, 4);
+  }
+}
+
+/* "The worst case error on functions is less than 1 ulp when rounding to the nearest" (SDM 1, "Transcendental
+ * Instruction Accuracy"): two processors are two units of the last place apart at most, and differ in C1, which says
+ * how they rounded. */
+static bool is_transcendental(const struct dispute *d) {
+  return IS_ONE_OF(d->op, IR_F2XM1, IR_FYL2X, IR_FYL2XP1, IR_FPTAN, IR_FPATAN, IR_FSIN, IR_FCOS, IR_FSINCOS) &&
+         !has_faulted(d->silicon) && !has_faulted(d->model);
+}
+
+static bool near_each_other(const uint8_t a[10], const uint8_t b[10]) {
+  uint64_t x, y;
+  uint16_t p, q;
+  memcpy(&x, a, 8), memcpy(&y, b, 8);
+  memcpy(&p, a + 8, 2), memcpy(&q, b + 8, 2);
+  if (p == q) return x - y + 2 <= 4;
+  const uint64_t top = UINT64_C(1) << 63; /* one of them is the power of two above the other */
+  return (p == q + 1 && x == top && y + 2 <= 1) || (q == p + 1 && y == top && x + 2 <= 1);
+}
+
+/* The results are in ST(0) and ST(1). */
+static void forgive_last_place(const struct dispute *d) {
+  struct x87_image *m = &d->model->state.x87;
+  const struct x87_image *s = &d->silicon->state.x87;
+  for (unsigned i = 0; i < 2; i++) {
+    if (near_each_other(m->st[i], s->st[i])) memcpy(m->st[i], s->st[i], 10);
+  }
+  m->status = (uint16_t)((m->status & ~C1) | (s->status & C1));
+}
+
+/* --- undefined results ------------------------------------------------------------------------------------------- */
+
+static double magnitude(const uint8_t st[10]) {
+  enum { BIAS = 16383, FRACTION_BITS = 63 };
+  uint64_t significand;
+  uint16_t exponent;
+  memcpy(&significand, st, 8);
+  memcpy(&exponent, st + 8, 2);
+  return ldexp((double)significand, (exponent & 0x7fff) - BIAS - FRACTION_BITS);
+}
+
+static bool is_number(const uint8_t st[10]) {
+  uint16_t exponent;
+  memcpy(&exponent, st + 8, 2);
+  return (exponent & 0x7fff) != 0x7fff && st[7] >> 7;
+}
+
+/* ST(0) of FYL2XP1 "must be in the range -(1 - sqrt(2)/2) to (1 - sqrt(2)/2) ... If outside this acceptable range, the
+ * result is undefined and software should not rely on an exception being generated"; of F2XM1 between -1 and 1, "if
+ * outside, the result is undefined" (SDM 2A). A NaN or an unsupported format is an invalid operand as ever. */
+static bool is_out_of_range(const struct dispute *d) {
+  const uint8_t *st = d->test->state.x87.st[0];
+  if (!is_number(st) || has_faulted(d->silicon) || has_faulted(d->model)) return false;
+  return (d->op->opcode == IR_FYL2XP1 && magnitude(st) > 1 - sqrt(0.5)) ||
+         (d->op->opcode == IR_F2XM1 && magnitude(st) > 1);
+}
+
+/* Which exceptions it raises says whether there is a result, and whether FYL2XP1 pops. */
+static void forgive_x87_result(const struct dispute *d) {
+  struct x87_image *m = &d->model->state.x87;
+  const struct x87_image *s = &d->silicon->state.x87;
+  m->status = s->status;
+  m->tags = s->tags;
+  memcpy(m->st, s->st, sizeof m->st);
+}
+
+/* "If a count is greater than the operand size, the result is undefined" (SDM 2B, "SHLD", "SHRD"): of 16 bits only, as
+ * larger counts are taken modulo 32 or 64. */
+static bool is_undefined_shift(const struct dispute *d) {
+  const struct ir_operand *count = &d->op->operand[2];
+  const uint64_t value = count->kind == IR_GPR ? d->test->state.gpr[VMXSIM_RCX] : d->op->immediate;
+  return IS_ONE_OF(d->op, IR_SHLD, IR_SHRD) && d->op->operand[0].size == 2 && (value & 31) > 16;
+}
+
+static void forgive_word_destination(const struct dispute *d) {
+  const struct ir_operand *to = &d->op->operand[0];
+  if (to->kind != IR_GPR) {
+    forgive_bytes(d, operand_linear(d), 2);
+    return;
+  }
+  uint64_t *m = &d->model->state.gpr[to->reg];
+  *m = (*m & ~UINT64_C(0xffff)) | (d->silicon->state.gpr[to->reg] & 0xffff);
+}
+
+/* --- x87 state --------------------------------------------------------------------------------------------------- */
+
+/* FOP, FIP and FDP: AMD's processors save and restore them only while an unmasked exception is pending (AMD64
+ * Architecture Programmer's Manual 5, "FXSAVE", "FXRSTOR"), Linux clears them otherwise; "FIP, FCS, FDP, and FDS" of
+ * Intel's are always there (SDM 1, "x87 State"). */
+static bool has_no_pointers(const struct dispute *d) {
+  return !(d->silicon->state.x87.status & SUMMARY) || !(d->test->state.x87.status & SUMMARY);
+}
+
+static void forgive_pointers(const struct dispute *d) {
+  struct x87_image *m = &d->model->state.x87;
+  const struct x87_image *s = &d->silicon->state.x87;
+  m->opcode = s->opcode;
+  m->instruction = s->instruction;
+  m->data = s->data;
+}
+
+/* "C1: Set to 0" (SDM 2A, "FCOMI/FCOMIP/FUCOMI/FUCOMIP"). AMD's leave it. */
+static bool is_compare_to_flags(const struct dispute *d) {
+  return IS_ONE_OF(d->op, IR_FCOMI, IR_FCOMIP, IR_FUCOMI, IR_FUCOMIP) && !(d->model->state.x87.status & C1);
+}
+
+static void forgive_c1(const struct dispute *d) {
+  d->model->state.x87.status |= d->silicon->state.x87.status & d->test->state.x87.status & C1;
+}
+
+/* "Flags not set if unmasked invalid-arithmetic-operand (#IA) exception is generated" (SDM 2A, "FCOMI", table of
+ * results). AMD's set them to unordered. */
+static bool is_invalid_compare(const struct dispute *d) {
+  const struct x87_image *before = &d->test->state.x87;
+  return IS_ONE_OF(d->op, IR_FCOMI, IR_FCOMIP, IR_FUCOMI, IR_FUCOMIP) && !(before->control & INVALID) &&
+         (d->model->state.x87.status & ~before->status & SUMMARY);
+}
+
+static void forgive_unordered(const struct dispute *d) {
+  const uint64_t unordered = FLAG_ZF | FLAG_PF | FLAG_CF, before = d->test->state.rflags;
+  uint64_t *m = &d->model->state.rflags;
+  if (!((*m ^ before) & FLAGS_ARITHMETIC) && (d->silicon->state.rflags & FLAGS_ARITHMETIC) == unordered)
+    *m = (*m & ~FLAGS_ARITHMETIC) | unordered;
+}
+
+/* TOP and the tags by a fault: "the processor restores the machine state to the state prior to the beginning of
+ * execution of the faulting instruction" (SDM 3A, "Exception Classifications"). AMD's make the registers those of MMX
+ * (TOP 0, all valid) before they find the fault of an instruction that names one of these. */
+static void as_for_mmx(const struct x87_image *before, struct x87_image *after) {
+  enum { TOP = 7 << 11 };
+  const unsigned top = before->status >> 11 & 7;
+  *after = *before;
+  after->status &= (uint16_t)~TOP;
+  after->tags = 0xff;
+  for (unsigned i = 0; i < 8; i++) memcpy(after->st[i], before->st[(i - top) & 7], 10);
+}
+
+static bool is_faulting_mmx(const struct dispute *d) {
+  bool mmx = false;
+  for (unsigned i = 0; i < IR_OPERANDS; i++) mmx |= d->op->operand[i].kind == IR_MMX;
+  return mmx && has_faulted(d->silicon) && d->silicon->vector == d->model->vector;
+}
+
+static void forgive_mmx_state(const struct dispute *d) {
+  struct x87_image *m = &d->model->state.x87, expected;
+  const struct x87_image *s = &d->silicon->state.x87;
+  as_for_mmx(&d->test->state.x87, &expected);
+  if (s->status != expected.status || s->tags != expected.tags || memcmp(s->st, expected.st, sizeof s->st)) return;
+  m->status = s->status;
+  m->tags = s->tags;
+  memcpy(m->st, s->st, sizeof m->st);
+}
+
+/* --- images in memory -------------------------------------------------------------------------------------------- */
+
+static bool saves_state(const struct dispute *d) {
+  return IS_ONE_OF(d->op, IR_FXSAVE, IR_XSAVE, IR_XSAVEC, IR_XSAVEOPT) && !has_faulted(d->silicon) &&
+         !has_faulted(d->model);
+}
+
+/* Which bits MXCSR has depends on the processor, and MXCSR_MASK says so (SDM 1, "Guidelines for Writing to the MXCSR
+ * Register"); bit 17 is AMD's misaligned SSE mode. */
+static void forgive_mxcsr_mask(const struct dispute *d) {
+  enum { BYTE_OF_BIT_17 = 30 };
+  forgive_bytes(d, operand_linear(d) + BYTE_OF_BIT_17, 1);
+}
+
+/* That bit is reserved in the manual: to set it is #GP (SDM 2A, "LDMXCSR"). */
+static bool loads_misaligned_mode(const struct dispute *d) {
+  enum { MISALIGNED = 1 << 17 };
+  return IS_ONE_OF(d->op, IR_LDMXCSR, IR_VLDMXCSR, IR_FXRSTOR, IR_XRSTOR) && (d->silicon->state.mxcsr & MISALIGNED) &&
+         d->model->vector == VECTOR_GP && d->model->error_code == 0;
+}
+
+/* "If the source operand is a segment register ... and the operand size is 32-bits, either a zero-extended value is
+ * pushed on the stack or the segment selector is written on the stack using a 16-bit move" (SDM 2B, "PUSH"). */
+static bool pushes_segment(const struct dispute *d) {
+  return d->op->opcode == IR_PUSH && d->op->operand[0].kind == IR_SEGMENT && d->op->operand_size == 4;
+}
+
+static void forgive_upper_word(const struct dispute *d) {
+  if (has_faulted(d->silicon) && d->silicon->vector != d->model->vector)
+    forgive_all(d); /* of the 32-bit move: its alignment, its upper word's page */
+  else
+    forgive_bytes(d, stack_linear(d) - 2, 2);
+}
+
+/* --- other state ------------------------------------------------------------------------------------------------- */
+
+/* RF in the image of RFLAGS: "for any trap-class exception generated by any iteration of a repeated string instruction
+ * but the last iteration, the value pushed for RF is 1" (SDM 3B, "Instruction-Breakpoint Exception Condition"). AMD's
+ * push 0. */
+static bool is_between_iterations(const struct dispute *d) {
+  return (d->op->prefixes & (IR_REP | IR_REPNE)) && d->silicon->vector == VECTOR_DB && d->model->vector == VECTOR_DB &&
+         d->model->state.rip == d->test->state.rip && (d->model->state.rflags & FLAG_RF);
+}
+
+static void forgive_resume_flag(const struct dispute *d) {
+  d->model->state.rflags &= ~(uint64_t)FLAG_RF;
+}
+
+/* Bits 63:32 of the registers of a repeated string instruction with 32-bit addresses and a count of 0 in 64-bit mode:
+ * the manual does not say whether they are written with nothing done. Intel's clear those that fast strings would have
+ * written, AMD's none. */
+static bool is_empty_string(const struct dispute *d) {
+  return d->test->mode == CODE_64 && d->op->address_size == 4 && (d->op->prefixes & (IR_REP | IR_REPNE)) &&
+         IS_ONE_OF(d->op, IR_MOVS, IR_CMPS, IR_SCAS, IR_LODS, IR_STOS, IR_INS, IR_OUTS) &&
+         (uint32_t)d->test->state.gpr[VMXSIM_RCX] == 0;
+}
+
+static void forgive_upper_halves(const struct dispute *d) {
+  static const uint8_t used[] = {VMXSIM_RCX, VMXSIM_RSI, VMXSIM_RDI};
+  for (unsigned i = 0; i < sizeof used; i++) {
+    uint64_t *m = &d->model->state.gpr[used[i]];
+    const uint64_t before = d->test->state.gpr[used[i]];
+    if (*m == (uint32_t)before && d->silicon->state.gpr[used[i]] == before) *m = before;
+  }
+}
+
+/* RPL of a null selector in ES, DS, FS, GS: the way back from the system to user code, which results are read on, loads
+ * the null selector where it finds one (SDM 2A, "IRET": "SegmentSelector := 0"). */
+static bool has_null_selector(const struct dispute *d) {
+  return d->test != NULL;
+}
+
+static void forgive_null_selectors(const struct dispute *d) {
+  static const uint8_t segments[] = {VMXSIM_ES, VMXSIM_DS, VMXSIM_FS, VMXSIM_GS};
+  for (unsigned i = 0; i < sizeof segments; i++) {
+    uint16_t *m = &d->model->state.selector[segments[i]];
+    if (*m < 4 && d->silicon->state.selector[segments[i]] == 0) *m = 0;
+  }
+}
+
+/* "Use of repeat prefixes ... with other Intel 64 or IA-32 instructions is reserved; such use may cause unpredictable
+ * behavior" (SDM 2A, "Instruction Prefixes"): RIP, as AMD's then take LOOPE for LOOPNE. */
+static bool is_repeated_loop(const struct dispute *d) {
+  return IS_ONE_OF(d->op, IR_LOOPE, IR_LOOPNE) && (d->op->prefixes & (IR_REP | IR_REPNE));
+}
+
+static void forgive_branch(const struct dispute *d) {
+  if (has_faulted(d->silicon) || has_faulted(d->model)) {
+    forgive_all(d); /* of its target */
+    return;
+  }
+  d->model->vector = d->silicon->vector;
+  d->model->state.rip = d->silicon->state.rip;
+}
+
+/* With REX.W the pointer of a far branch, LSS, LFS and LGS has 64 bits of offset ("m16:64", SDM 2A); on AMD's, which
+ * have no such form, 32 (AMD64 Architecture Programmer's Manual 3, "CALL (Far)", "LSS"). All of the result. */
+static bool has_wide_pointer(const struct dispute *d) {
+  return d->test->mode == CODE_64 && d->op->operand_size == 8 &&
+         IS_ONE_OF(d->op, IR_JMP_FAR, IR_CALL_FAR, IR_LSS, IR_LFS, IR_LGS);
+}
+
+const struct exception_rule exceptions_of_values[] = {
+    {"RCP, RSQRT: 12 bits of the result", is_approximation, forgive_approximation},
+    {"F2XM1, FYL2XP1 out of range: result, status", is_out_of_range, forgive_x87_result},
+    {"x87 transcendental: last places, C1", is_transcendental, forgive_last_place},
+    {"SHLD, SHRD of 16 bits by more: result", is_undefined_shift, forgive_word_destination},
+    {"x87 without ES: FOP, FIP, FDP", has_no_pointers, forgive_pointers},
+    {"FCOMI: C1", is_compare_to_flags, forgive_c1},
+    {"FCOMI with #IA unmasked: ZF, PF, CF", is_invalid_compare, forgive_unordered},
+    {"fault of an MMX instruction: TOP, tags", is_faulting_mmx, forgive_mmx_state},
+    {"FXSAVE, XSAVE: bit 17 of MXCSR_MASK", saves_state, forgive_mxcsr_mask},
+    {"LDMXCSR, FXRSTOR, XRSTOR: bit 17 of MXCSR", loads_misaligned_mode, forgive_all},
+    {"PUSH of a segment, 32 bits: upper word", pushes_segment, forgive_upper_word},
+    {"trap between iterations of REP: RF", is_between_iterations, forgive_resume_flag},
+    {"REP with ECX = 0 in 64-bit mode: bits 63:32", is_empty_string, forgive_upper_halves},
+    {"null selector: RPL", has_null_selector, forgive_null_selectors},
+    {"LOOPE, LOOPNE with REP: RIP", is_repeated_loop, forgive_branch},
+    {"far pointer with REX.W: everything", has_wide_pointer, forgive_all},
+    {NULL, NULL, NULL},
+};

@@ -272,6 +272,7 @@ static bool restore_step(struct vcpu *v, const struct ir_op *op, bool supervisor
   struct header header;
   uint8_t bytes[HEADER_SIZE], image[XSAVE_MAX];
   if (!area_at(v, op, supervisor, &area) ||
+      !mem_check_operand(v, area.segment, area.offset, XSAVE_HEADER + HEADER_SIZE, 1, false) ||
       !xsave_read(v, area.segment, area.offset + XSAVE_HEADER, bytes, HEADER_SIZE))
     return false;
   memcpy(&header, bytes, sizeof header);

@@ -464,13 +464,23 @@ static void prepare_registers(struct runner *runner, unsigned vcpu) {
   set_registers(runner, vcpu, guest->registers, guest->register_count);
 }
 
+/* Whether the VM entry to come puts the guest into the shutdown state: an injected event would make it active. */
+static bool enters_shutdown(struct runner *runner, unsigned vcpu, uint64_t information) {
+  uint64_t activity = 0;
+  host_read_field(runner, vcpu, VMXSIM_FIELD_guest_activity_state, &activity);
+  return activity == VMXSIM_SHUTDOWN && !(information >> 31);
+}
+
 /* VMLAUNCH or VMRESUME, and the guest until its next VM exit. */
 static void enter(struct runner *runner, const struct scenario_step *step, bool resume) {
   struct host_result result;
   uint64_t reason = 0;
   const uint64_t information = injection(runner, step->vcpu);
+  const bool to_shutdown = enters_shutdown(runner, step->vcpu, information);
   prepare_registers(runner, step->vcpu);
   host_execute(runner, step->vcpu, resume ? HOST_VMRESUME : HOST_VMLAUNCH, 0, 0, &result);
+  /* Not a VMX abort, which leaves the processor in the host */
+  if (result.outcome == HOST_SHUT_DOWN && to_shutdown && !is_back(runner, step->vcpu)) result.outcome = HOST_ELSEWHERE;
   if (!report_host(runner, step->vcpu, resume ? "VMRESUME" : "VMLAUNCH", &result)) return;
   if (result.outcome != HOST_ELSEWHERE) return;
   if (is_back(runner, step->vcpu)) {

@@ -333,9 +333,9 @@ static enum vmxsim_stop_reason come_to_rest(struct machine *machine) {
 }
 
 /* Shut down, waiting for a start-up IPI, or halted with interrupts off; but in VMX non-root operation interrupts can
- * cause VM exits whatever RFLAGS.IF is, and so can the VMX-preemption timer. */
+ * cause VM exits whatever RFLAGS.IF is, and so can the VMX-preemption timer and what a VM entry left due. */
 static bool is_deaf(const struct vcpu *v) {
-  if (v->vmx.in_non_root && events_next(v) != UINT64_MAX) return false;
+  if (v->vmx.in_non_root && (events_next(v) != UINT64_MAX || events_any(v))) return false;
   return v->s.activity == VMXSIM_SHUTDOWN || v->s.activity == VMXSIM_WAIT_FOR_SIPI ||
          (v->s.activity == VMXSIM_HLT && !(v->s.rflags & FLAG_IF) && !v->vmx.in_non_root);
 }

@@ -14,7 +14,7 @@
 #include "vmxsim/platform.h"
 
 /* Exit statuses of their own, above what the exit port's values are likely to be: docs/vmxsim.1. */
-enum { EXIT_TRIPLE_FAULT = 124, EXIT_BUDGET = 125, EXIT_IDLE = 126, EXIT_INTERRUPTED = 130 };
+enum { EXIT_TRIPLE_FAULT = 124, EXIT_BUDGET = 125, EXIT_NO_PROGRESS = 126, EXIT_INTERRUPTED = 130 };
 
 struct run_options {
   struct common_options common;
@@ -200,7 +200,11 @@ static int report_end(vmxsim_machine *machine, const vmxsim_pc *pc, const struct
   case VMXSIM_STOP_IDLE:
     complain("no progress: every processor waits, and nothing will wake it");
     print_all_vcpus(machine, symbols);
-    return EXIT_IDLE;
+    return EXIT_NO_PROGRESS;
+  case VMXSIM_STOP_NO_PROGRESS:
+    complain("no progress: every processor that does not wait is in a loop that nothing will end");
+    print_all_vcpus(machine, symbols);
+    return EXIT_NO_PROGRESS;
   case VMXSIM_STOP_REQUEST:
   case VMXSIM_STOP_BREAKPOINT:
   case VMXSIM_STOP_STEP:

@@ -12,13 +12,15 @@ static unsigned code_bits(const struct vmxsim_state *s) {
   return rights & CS_DEFAULT_32 ? 32 : 16;
 }
 
-static const char *activity_name(enum vmxsim_activity activity) {
-  switch (activity) {
+/* What it does, or waits for. */
+static const char *activity_name(const struct vmxsim_state *s) {
+  enum { INTERRUPT_FLAG = 1 << 9 };
+  switch (s->activity) {
   case VMXSIM_ACTIVE: return "active";
-  case VMXSIM_HLT: return "halted";
+  case VMXSIM_HLT: return s->rflags & INTERRUPT_FLAG ? "halted, waits for an interrupt" : "halted with interrupts off";
   case VMXSIM_SHUTDOWN: return "shut down";
   case VMXSIM_WAIT_FOR_SIPI: return "waits for a start-up IPI";
-  case VMXSIM_MWAIT: return "waits (MWAIT)";
+  case VMXSIM_MWAIT: return "waits for a write or an interrupt (MWAIT)";
   }
   return "";
 }
@@ -62,7 +64,7 @@ void print_vcpu(vmxsim_vcpu *vcpu, const struct elf_symbols *symbols) {
   struct vmxsim_state s;
   uint64_t offset;
   vmxsim_vcpu_get_state(vcpu, &s);
-  fprintf(stderr, "processor %u, %s, at %04x:%llx", vmxsim_vcpu_index(vcpu), activity_name(s.activity),
+  fprintf(stderr, "processor %u, %s, at %04x:%llx", vmxsim_vcpu_index(vcpu), activity_name(&s),
           s.segment[VMXSIM_CS].selector, (number)s.rip);
   const char *const symbol = elf_symbol_at(symbols, s.segment[VMXSIM_CS].base + s.rip, &offset);
   if (symbol) fprintf(stderr, " <%s+0x%llx>", symbol, (number)offset);

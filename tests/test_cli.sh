@@ -175,7 +175,9 @@ expect "a boot sector" 3 "^ok" "$v" run "$work/sector.img"
 expect "... with QEMU's exit status" 7 "" "$v" run --qemu-exit "$work/sector.img"
 sector '\372\364'
 expect "a guest that waits for ever" 126 "no progress" "$v" run "$work/sector.img"
+expect "... and how" 126 "halted with interrupts off, at 0000:7c02" "$v" run "$work/sector.img"
 sector '\353\376'
+expect "a loop without end" 126 "> 7c00  jmp 0x7c00" "$v" run "$work/sector.img"
 expect "a budget" 125 "cycles are used up" "$v" run --max-cycles 10000 "$work/sector.img"
 sector '\260\157\346\351\364'
 expect "a trace" 126 " 0 .*mov al, 0x6f" "$v" run --trace instructions,io "$work/sector.img"

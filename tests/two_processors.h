@@ -9,10 +9,15 @@
 
 enum { IMAGE_BASE = 0x1000, IMAGE_RAM = 4 << 20, IMAGE_RESULTS = 0x8000, IMAGE_DONE = 0x8110 };
 
-/* NULL: no memory. With nothing loaded, as to restore into; and with the image, ready to run. */
+/* NULL: no memory. Looked at very often for whether it makes progress, which must change nothing. With nothing loaded,
+ * as to restore into; and with the image, ready to run. */
 static inline vmxsim_machine *two_processors_create(enum vmxsim_timing timing) {
-  const struct vmxsim_machine_options options = {
-      .size = sizeof options, .vcpus = 2, .timing = timing, .seed = 2718, .tsc_hz = 2000000000};
+  const struct vmxsim_machine_options options = {.size = sizeof options,
+                                                 .vcpus = 2,
+                                                 .timing = timing,
+                                                 .seed = 2718,
+                                                 .tsc_hz = 2000000000,
+                                                 .progress_cycles = 20000};
   vmxsim_machine *machine = NULL;
   if (vmxsim_machine_create(&options, &machine)) return NULL;
   if (!vmxsim_machine_map(machine, 0, IMAGE_RAM, VMXSIM_RAM, NULL)) return machine;

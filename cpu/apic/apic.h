@@ -45,10 +45,13 @@ uint32_t apic_processor_priority(const struct apic *apic); /* PPR, for lowest-pr
 void apic_receive(struct apic *apic, const struct apic_message *message, uint64_t cycle);
 /* The pins LINT0 (8259) and LINT1 (NMI). ExtINT on LINT0 goes by vcpu.interrupt_line instead. */
 void apic_set_lint(struct apic *apic, unsigned pin, bool level);
+/* Whether LINT0 can bring no more than interrupts that the processor can mask. */
+bool apic_lint0_only_interrupts(const struct apic *apic);
 
 /* The timer runs on the vCPU's cycles: the cycle of its next expiry, UINT64_MAX if none; and taking it. Messages that
  * wait for their cycle (apic_receive()) are taken in the same way. */
 uint64_t apic_next_event(const struct apic *apic);
+bool apic_has_mail(const struct apic *apic); /* such messages are there */
 void apic_timer_expired(struct apic *apic);
 
 #endif

@@ -65,6 +65,11 @@ bool apic_accepts_virtual_wire(const struct apic *apic) {
   return !(lvt & LVT_MASKED) && (lvt >> DELIVERY_SHIFT & DELIVERY_MASK) == APIC_EXTINT;
 }
 
+bool apic_lint0_only_interrupts(const struct apic *apic) {
+  const uint32_t lvt = apic->lvt[APIC_LVT_LINT0 - APIC_LVT_TIMER], delivery = lvt >> DELIVERY_SHIFT & DELIVERY_MASK;
+  return (lvt & LVT_MASKED) || delivery == APIC_FIXED || delivery == APIC_EXTINT;
+}
+
 /* A rising edge, or a level where one is configured. With the APIC off, LINT1 is the processor's NMI pin. */
 void apic_set_lint(struct apic *apic, unsigned pin, bool level) {
   const bool rises = level && !apic->lint[pin];

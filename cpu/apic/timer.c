@@ -79,6 +79,10 @@ static uint64_t timer_cycle(const struct apic *apic) {
   return is_deadline_mode(apic) ? deadline_cycle(apic) : apic->expiry;
 }
 
+bool apic_has_mail(const struct apic *apic) {
+  return apic->inbox_count != 0;
+}
+
 uint64_t apic_next_event(const struct apic *apic) {
   const uint64_t timer = timer_cycle(apic);
   const uint64_t message = apic->inbox_count ? apic->inbox[0].cycle : STOPPED;

@@ -104,6 +104,8 @@ void mmu_invpcid(struct vcpu *vcpu, unsigned type, uint16_t pcid, uint64_t linea
 /* To be called when any of this has changed: CPL, CR0.PG, CR0.WP, CR0.AM, CR3 (without a flush), CR4, EFER, EFLAGS.AC,
  * PKRU, PKRS, IA32_APIC_BASE. Cheap; it flushes nothing that software could miss. */
 void mmu_mode_changed(struct vcpu *vcpu);
+/* A number that is another one after any change of what the TLB holds. */
+uint64_t mmu_translation_changes(const struct mmu *mmu);
 bool mmu_load_pdptes(struct vcpu *vcpu, uint64_t cr3);           /* false: #GP(0) pending */
 bool mmu_is_canonical(const struct vcpu *vcpu, uint64_t linear); /* by CR4.LA57 */
 void mmu_flush_caches(struct vcpu *vcpu);                        /* INVD, WBINVD */

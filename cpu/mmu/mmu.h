@@ -85,6 +85,7 @@ struct tlb {
   uint64_t all, all_local;  /* clock of the last flush of everything; of everything that is not global */
   uint64_t pcid[TLB_PCIDS]; /* of one PCID */
   uint64_t local;           /* the newest of these for the current PCID */
+  uint64_t changes;         /* counts entries that were put in or taken out */
   uint16_t current;         /* PCID */
   bool used[TLB_CLASSES];   /* since everything was flushed */
   uint8_t large_shift;      /* 21 or 22 */

@@ -203,6 +203,7 @@ bool paging_resolve(struct mmu *mmu, uint64_t linear, unsigned access, uint64_t 
   if (entry && !paging_grants(mmu, entry, access)) {
     fast_drop_entry(mmu, entry);
     entry->stamp = 0;
+    mmu->tlb.changes++;
     entry = NULL;
   }
   if (!entry) entry = walk_and_enter(mmu, linear, access, error);

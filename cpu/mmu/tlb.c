@@ -65,11 +65,16 @@ struct tlb_entry *tlb_enter(struct mmu *mmu, const struct tlb_entry *entry) {
   struct tlb_entry *e = find_in_set(tlb, set, entry->linear);
   if (!e) e = oldest(set);
   if (is_live(tlb, e)) fast_drop_entry(mmu, e);
+  tlb->changes++;
   *e = *entry;
   e->stamp = tlb->clock;
   e->pcid = tlb->current;
   tlb->used[class_of(entry->shift)] = true;
   return e;
+}
+
+uint64_t mmu_translation_changes(const struct mmu *mmu) {
+  return mmu->tlb.changes + mmu->tlb.clock;
 }
 
 void tlb_place(struct tlb *tlb, const struct tlb_entry *entry, unsigned way) {
@@ -113,6 +118,7 @@ void tlb_flush_page(struct mmu *mmu, uint64_t linear, uint16_t pcid, bool global
       if (e->linear != page_of(linear, shift) || (global ? !global_too : e->pcid != pcid)) continue;
       fast_drop_entry(mmu, e);
       e->stamp = 0;
+      tlb->changes++;
     }
   }
 }

@@ -41,6 +41,9 @@ struct vmxsim_machine_options {
    * (vmxsim_instruction_set_name()). One that is off is #UD, as are those that build on it, and its CPUID bit is 0.
    * NULL: none. */
   const char *instruction_sets;
+  /* How long a run may be before it is looked at whether it makes any progress (VMXSIM_STOP_NO_PROGRESS); the looks
+   * after that get rarer. 0: 100,000,000 cycles; UINT64_MAX: never. */
+  uint64_t progress_cycles;
 };
 
 /** Makes a machine in the state after power-up. Errors: VMXSIM_ERROR_ARGUMENT, VMXSIM_ERROR_UNKNOWN_NAME (of an
@@ -97,6 +100,13 @@ enum vmxsim_stop_reason {
   VMXSIM_STOP_STEP,       /* vmxsim_vcpu_step() is done */
   VMXSIM_STOP_HOOK,       /* a hook asked for it: `address` is what it was called for, `hook` which */
   VMXSIM_STOP_UNMAPPED,   /* VMXSIM_UNMAPPED_STOP: `address` is guest-physical; the instruction has completed */
+  /* The run would go on for ever without doing anything: every vCPU either waits or has come back to exactly the state
+   * that it was in before, memory included, and nothing can happen that ends that: no timer is set that could interrupt
+   * it, and it looks at no clock, port or device. It is noticed some time later (progress_cycles). That it is reported
+   * is certain to be right; that it is noticed is not certain (loops of many thousands of instructions, MWAIT), and it
+   * is not looked for while there are hooks. Running on is allowed, and stops in the same way unless something has
+   * changed. */
+  VMXSIM_STOP_NO_PROGRESS,
 };
 /** A short English phrase; never NULL. */
 const char *vmxsim_stop_reason_text(enum vmxsim_stop_reason reason);

@@ -109,6 +109,7 @@ static void take_options(struct machine *machine, const struct vmxsim_machine_op
   machine->timing = (enum timing_model)options->timing;
   machine->tsc_hz = options->tsc_hz ? options->tsc_hz : UINT64_C(2000000000);
   machine->random = options->seed;
+  machine->progress.first_window = options->progress_cycles;
   machine->why.reason = VMXSIM_STOP_REQUEST;
 }
 

@@ -79,6 +79,9 @@ struct vmxsim_vcpu {
   uint64_t passed, passed_instructions;
   bool has_passed;
   char caches_name[16]; /* in snapshots */
+  /* progress.c: the state that the vCPU has to come back to. */
+  struct vcpu taken_down;
+  uint64_t taken_down_tlb;
 };
 
 /* Whose turn it is: the vCPU `machine.running`, until its clock gets to `until`. A run that is cut short leaves it
@@ -92,6 +95,30 @@ struct turn {
 struct trace_hash {
   bool on;
   uint64_t value;
+};
+
+/* progress.c: looks at whether the vCPUs go round in loops. */
+enum { PROGRESS_LINES = 64 };
+enum progress_phase { PROGRESS_RESTS, PROGRESS_LEARNS, PROGRESS_COMPARES };
+
+struct progress {
+  enum progress_phase phase;
+  uint64_t first_window;    /* 0: the usual one */
+  uint64_t look_at, window; /* the cycle of the next look, and how long after the last one that is */
+  uint64_t left;            /* instructions of this phase */
+  bool failed;              /* something has been accessed that is not plain memory, or too much of it */
+  bool interruptible;       /* with interrupts enabled somewhere in a loop */
+  bool changes_memory;      /* even if it changes it back */
+  uint64_t loops, returned; /* vCPUs that do not wait; that have come back to their state */
+  /* Of the instruction under execution: the lines that it has written; before it, how many there were of the vCPU, and
+   * whether that waited. */
+  uint64_t written, instructions;
+  bool waits;
+  unsigned lines; /* that the loops write */
+  struct progress_line {
+    uint64_t address;
+    uint8_t bytes[64];
+  } line[PROGRESS_LINES];
 };
 
 struct machine {
@@ -114,6 +141,10 @@ struct machine {
   bool asleep;               /* S3: the processors are shut down until a device's timer resets them */
   struct timer timers[TIMERS_MAX];
   size_t timer_count;
+  /* Whether timers with this context do no more now than to request maskable interrupts. NULL: they may do anything. */
+  bool (*only_interrupt)(const void *context);
+  void *only_interrupt_context;
+  struct progress progress;
   uint64_t breakpoint[BREAKPOINTS_MAX];
   size_t breakpoints;
   struct hook hooks[HOOKS_MAX];
@@ -226,6 +257,8 @@ void machine_signalled(struct vcpu *vcpu); /* vcpu.signalled */
 /* Has the run end at the next boundary. The first reason counts. */
 void machine_stop_for(struct machine *machine, const struct stop *why);
 uint64_t machine_next_timer(const struct machine *machine);
+/* Whether no timer that is set can bring more than interrupts that a vCPU can mask. */
+bool machine_timers_only_interrupt(const struct machine *machine);
 void machine_expire_timers(struct machine *machine, uint64_t now);
 
 #endif

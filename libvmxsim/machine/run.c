@@ -7,6 +7,7 @@
 #include "cpu/exec/exec.h"
 #include "cpu/exec/flags.h"
 #include "libvmxsim/machine/float_environment.h"
+#include "libvmxsim/machine/progress.h"
 #include "libvmxsim/machine/trace_hash.h"
 
 /* The vCPU with the smallest clock runs until it is this far ahead of the next. */
@@ -22,6 +23,14 @@ uint64_t machine_next_timer(const struct machine *machine) {
     if (machine->timers[i].cycle && machine->timers[i].cycle < next) next = machine->timers[i].cycle;
   }
   return next;
+}
+
+bool machine_timers_only_interrupt(const struct machine *machine) {
+  for (size_t i = 0; i < machine->timer_count; i++) {
+    if (!machine->timers[i].cycle) continue;
+    if (!machine->only_interrupt || machine->timers[i].context != machine->only_interrupt_context) return false;
+  }
+  return machine_next_timer(machine) == UINT64_MAX || machine->only_interrupt(machine->only_interrupt_context);
 }
 
 void machine_expire_timers(struct machine *machine, uint64_t now) {
@@ -332,22 +341,29 @@ static enum vmxsim_stop_reason come_to_rest(struct machine *machine) {
   return why_idle(machine);
 }
 
-/* Shut down, waiting for a start-up IPI, or halted with interrupts off; but in VMX non-root operation interrupts can
- * cause VM exits whatever RFLAGS.IF is, and so can the VMX-preemption timer and what a VM entry left due. */
-static bool is_deaf(const struct vcpu *v) {
-  if (v->vmx.in_non_root && (events_next(v) != UINT64_MAX || events_any(v))) return false;
-  return v->s.activity == VMXSIM_SHUTDOWN || v->s.activity == VMXSIM_WAIT_FOR_SIPI ||
-         (v->s.activity == VMXSIM_HLT && !(v->s.rflags & FLAG_IF) && !v->vmx.in_non_root);
+/* Halted with interrupts off; but in VMX non-root operation interrupts can cause VM exits whatever RFLAGS.IF is. */
+static bool is_halted(const struct vcpu *v) {
+  return v->s.activity == VMXSIM_HLT && !(v->s.rflags & FLAG_IF) && !v->vmx.in_non_root;
 }
 
-/* No timer will wake any vCPU. */
+/* Shut down, waiting for a start-up IPI, or halted; but in VMX non-root operation the VMX-preemption timer can cause VM
+ * exits, and so can what a VM entry left due. */
+static bool is_deaf(const struct vcpu *v) {
+  if (v->vmx.in_non_root && (events_next(v) != UINT64_MAX || events_any(v))) return false;
+  return v->s.activity == VMXSIM_SHUTDOWN || v->s.activity == VMXSIM_WAIT_FOR_SIPI || is_halted(v);
+}
+
+/* No timer will wake any vCPU. A run ends at shutdown even if an NMI would follow some time. */
 static bool nothing_can_wake(const struct machine *machine) {
+  bool any_halted = false;
   if (machine->asleep && machine_next_timer(machine) != UINT64_MAX) return false;
   for (unsigned i = 0; i < machine->vcpus; i++) {
     const struct vcpu *v = &machine->vcpu[i]->cpu;
-    if (!is_deaf(v) || v->nmi_pending || v->smi_pending || v->init_pending || v->sipi_pending) return false;
+    if (!is_deaf(v) || apic_has_mail(v->apic)) return false;
+    if (v->nmi_pending || v->smi_pending || v->init_pending || v->sipi_pending) return false;
+    any_halted |= is_halted(v);
   }
-  return true;
+  return !any_halted || machine_timers_only_interrupt(machine);
 }
 
 static uint64_t instructions_of(const struct machine *machine) {
@@ -366,6 +382,13 @@ static struct stop take_request(struct machine *machine) {
   return why;
 }
 
+/* Whether this was an instruction too many: progress.h. */
+static bool look_and_step(struct machine *machine, uint64_t end) {
+  progress_before(machine);
+  step(machine, end, true);
+  return progress_has_ended(machine);
+}
+
 /* Up to the end of a turn, or whatever stops the run before: true, with the reason. */
 static bool run_turn(struct machine *machine, uint64_t end, struct stop *why) {
   const struct vcpu *v = machine_running(machine);
@@ -378,7 +401,12 @@ static bool run_turn(struct machine *machine, uint64_t end, struct stop *why) {
       *why = (struct stop){.reason = VMXSIM_STOP_BUDGET};
       return true;
     }
-    step(machine, end, false);
+    if (!progress_is_due(machine)) {
+      step(machine, machine->progress.look_at < end ? machine->progress.look_at : end, false);
+    } else if (look_and_step(machine, end)) {
+      *why = (struct stop){.reason = VMXSIM_STOP_NO_PROGRESS};
+      return true;
+    }
   }
   return false;
 }
@@ -461,7 +489,9 @@ vmxsim_status vmxsim_machine_run(vmxsim_machine *handle, uint64_t budget, struct
   struct machine *machine = &handle->machine;
   struct session session;
   if (!begin(machine, false, &session)) return VMXSIM_ERROR_BUSY;
+  progress_begin_run(machine);
   const struct stop why = run(machine, budget);
+  progress_end_run(machine);
   return finish(machine, &session, &why, result);
 }
 
@@ -506,6 +536,7 @@ const char *vmxsim_stop_reason_text(enum vmxsim_stop_reason reason) {
   case VMXSIM_STOP_BREAKPOINT: return "at a breakpoint";
   case VMXSIM_STOP_SHUTDOWN: return "triple fault";
   case VMXSIM_STOP_IDLE: return "every processor waits, and nothing will wake any";
+  case VMXSIM_STOP_NO_PROGRESS: return "no progress: every processor that does not wait is in an endless loop";
   case VMXSIM_STOP_STEP: return "one instruction was executed";
   case VMXSIM_STOP_HOOK: return "a hook asked to stop";
   case VMXSIM_STOP_UNMAPPED: return "an access to memory where nothing is mapped";

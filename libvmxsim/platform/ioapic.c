@@ -54,6 +54,15 @@ bool ioapic_is_masked(const vmxsim_pc *pc, unsigned line) {
   return pc->ioapic.redirection[line] & ENTRY_MASKED;
 }
 
+bool ioapic_only_interrupts(const vmxsim_pc *pc) {
+  for (unsigned pin = 0; pin < LINES; pin++) {
+    const uint64_t entry = pc->ioapic.redirection[pin], delivery = entry >> 8 & 7;
+    if (!(entry & ENTRY_MASKED) && delivery != APIC_FIXED && delivery != APIC_LOWEST && delivery != APIC_EXTINT)
+      return false;
+  }
+  return true;
+}
+
 void ioapic_eoi(void *context, uint8_t vector) {
   vmxsim_pc *pc = context;
   for (unsigned pin = 0; pin < LINES; pin++) {

@@ -206,10 +206,21 @@ static unsigned lpc_cycles(const struct machine *machine) {
   return (unsigned)(machine->tsc_hz * LPC_CLOCKS / LPC_HZ);
 }
 
+/* What the devices' timers do: interrupt lines, and what is deferred. */
+static bool only_interrupt(const void *context) {
+  const vmxsim_pc *pc = context;
+  const struct machine *machine = &pc->machine->machine;
+  for (unsigned i = 0; i < machine->vcpus; i++)
+    if (!apic_lint0_only_interrupts(machine->vcpu[i]->cpu.apic)) return false;
+  return pc->action == ACTION_NONE && !pc->acpi.suspended && ioapic_only_interrupts(pc);
+}
+
 static vmxsim_status build(vmxsim_pc *pc) {
   pc->rom = pc_allocate(pc, ROM_SIZE);
   if (!pc->rom) return VMXSIM_ERROR_MEMORY;
   pc->machine->machine.port_byte_cycles = lpc_cycles(&pc->machine->machine);
+  pc->machine->machine.only_interrupt = only_interrupt;
+  pc->machine->machine.only_interrupt_context = pc;
   vmxsim_status status = map_memory(pc);
   if (!status) status = add_devices(pc);
   if (!status) status = pc_name_timer(pc, "pc.deferred", act);

@@ -191,6 +191,7 @@ vmxsim_status ioapic_init(vmxsim_pc *pc);
 void ioapic_reset(vmxsim_pc *pc);
 void ioapic_set_line(vmxsim_pc *pc, unsigned line, bool level);
 bool ioapic_is_masked(const vmxsim_pc *pc, unsigned line);
+bool ioapic_only_interrupts(const vmxsim_pc *pc); /* and no NMI, SMI, INIT */
 void ioapic_eoi(void *pc, uint8_t vector);
 
 vmxsim_status serial_init(vmxsim_pc *pc);

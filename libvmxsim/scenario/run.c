@@ -401,6 +401,9 @@ static bool handle_stop(struct runner *runner, const struct scenario_step *step,
   case VMXSIM_STOP_IDLE:
     event(runner, VMXSIM_SCENARIO_HALTED, step->vcpu, 0, "every processor waits, and nothing will wake one");
     return false;
+  case VMXSIM_STOP_NO_PROGRESS:
+    event(runner, VMXSIM_SCENARIO_OUT_OF_TIME, result->vcpu, 0, vmxsim_stop_reason_text(result->reason));
+    return false;
   case VMXSIM_STOP_BUDGET: {
     const uint64_t now = vmxsim_machine_now(runner->machine);
     perform_due(runner, false, now);

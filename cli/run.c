@@ -1,5 +1,4 @@
 /* vmxsim run: boots an image on a PC around the processor. */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,22 +6,11 @@
 
 #include "cli/commands.h"
 #include "cli/common.h"
-#include "cli/run_registers.h"
+#include "cli/run_end.h"
+#include "cli/run_setup.h"
 #include "cli/run_snapshot.h"
-#include "cli/run_trace.h"
 #include "cli/scenario.h"
 #include "vmxsim/platform.h"
-
-/* Exit statuses of their own, above what the exit port's values are likely to be: docs/vmxsim.1. */
-enum { EXIT_TRIPLE_FAULT = 124, EXIT_BUDGET = 125, EXIT_NO_PROGRESS = 126, EXIT_INTERRUPTED = 130 };
-
-struct run_options {
-  struct common_options common;
-  const char *append, *initrd, *smp, *memory, *cpu, *max_cycles, *save, *save_at, *restore;
-  const char *trace, *trace_file, *serial;
-  unsigned timing;
-  bool qemu_exit;
-};
 
 static const struct option options[] = {
     {0, "append", OPTION_TEXT, "ARGUMENTS", offsetof(struct run_options, append), "command line of the image"},
@@ -53,36 +41,10 @@ static const struct option options[] = {
 
 /* The machine that a Ctrl-C stops: a signal handler can be told in no other way. */
 static vmxsim_machine *volatile interruptible;
-static volatile sig_atomic_t interrupted;
 
 static void interrupt(int signal_number) {
   (void)signal_number;
-  interrupted = 1;
   if (interruptible) vmxsim_machine_stop(interruptible);
-}
-
-static void put_byte(void *context, uint8_t byte) {
-  (void)context;
-  putchar(byte);
-  if (byte == '\n') fflush(stdout);
-}
-
-static void put_serial(void *context, uint8_t byte) {
-  FILE *const file = context;
-  if (!file) return put_byte(NULL, byte);
-  putc(byte, file);
-  if (byte == '\n') fflush(file);
-}
-
-/* "512", "512M", "3G": MiB without a letter. */
-static bool parse_memory(const char *text, uint64_t *bytes) {
-  size_t length = strlen(text);
-  uint64_t unit = 1 << 20;
-  if (length && (text[length - 1] | 32) == 'g') unit <<= 10;
-  if (length && ((text[length - 1] | 32) == 'g' || (text[length - 1] | 32) == 'm')) length--;
-  if (!parse_number(text, length, bytes) || *bytes > (UINT64_C(1) << 40) / unit) return false;
-  *bytes *= unit;
-  return true;
 }
 
 struct image {
@@ -90,90 +52,6 @@ struct image {
   char *text;
   size_t length;
 };
-
-struct setup {
-  struct vmxsim_capabilities processor;
-  char *instruction_sets;
-  struct vmxsim_machine_options machine;
-  struct vmxsim_pc_options pc;
-  uint64_t max_cycles, save_at;
-  struct trace trace;
-  FILE *serial; /* NULL: the standard output */
-};
-
-static bool is_instruction_set(const char *name, size_t length) {
-  for (unsigned i = 0; vmxsim_instruction_set_name(i); i++) {
-    if (strlen(vmxsim_instruction_set_name(i)) == length && !memcmp(vmxsim_instruction_set_name(i), name, length))
-      return true;
-  }
-  return false;
-}
-
-static void append(char *list, const char *part, size_t length) {
-  if (*list) strcat(list, ",");
-  strncat(list, part, length);
-}
-
-/* "haswell,-avx2,+smap": changes to instruction sets are the machine's, the rest is the processor's. */
-static bool prepare_processor(const char *spec, struct setup *setup) {
-  char *const rest = allocate(strlen(spec) + 2, 1);
-  setup->instruction_sets = allocate(strlen(spec) + 2, 1);
-  for (const char *part = spec;; part++) {
-    const size_t length = strcspn(part, ",");
-    const bool is_change = length > 1 && (*part == '+' || *part == '-');
-    append(is_change && is_instruction_set(part + 1, length - 1) ? setup->instruction_sets : rest, part, length);
-    part += length;
-    if (!*part) break;
-  }
-  const bool good = read_processor(rest, &setup->processor);
-  free(rest);
-  setup->machine.processor = &setup->processor;
-  setup->machine.instruction_sets = setup->instruction_sets;
-  return good;
-}
-
-static bool prepare_files(const struct run_options *given, struct setup *setup) {
-  if (given->serial) {
-    setup->serial = fopen(given->serial, "wb");
-    if (!setup->serial) {
-      complain("%s: %s", given->serial, strerror(errno));
-      return false;
-    }
-    setup->pc.output_context = setup->serial;
-  }
-  if (!given->trace) return true;
-  setup->trace.json = given->common.format == FORMAT_JSON;
-  return trace_parse(given->trace, &setup->trace) && trace_open(&setup->trace, given->trace_file);
-}
-
-static bool prepare(const struct run_options *given, struct setup *setup) {
-  uint64_t number;
-  setup->machine = (struct vmxsim_machine_options){.size = sizeof setup->machine, .timing = given->timing};
-  setup->pc =
-      (struct vmxsim_pc_options){.size = sizeof setup->pc, .serial = put_serial, .debug = put_byte, .screen = put_byte};
-  if (given->cpu && !prepare_processor(given->cpu, setup)) return false;
-  if (given->smp) {
-    if (!parse_number(given->smp, strlen(given->smp), &number) || number < 1 || number > 64) {
-      complain("--smp %s: expected 1 to 64", given->smp);
-      return false;
-    }
-    setup->machine.vcpus = (unsigned)number;
-  }
-  if (given->memory && !parse_memory(given->memory, &setup->pc.memory)) {
-    complain("--memory %s: expected a size, as 512M or 3G", given->memory);
-    return false;
-  }
-  if (given->max_cycles && !parse_number(given->max_cycles, strlen(given->max_cycles), &setup->max_cycles)) {
-    complain("--max-cycles %s: expected a number", given->max_cycles);
-    return false;
-  }
-  if (!given->save != !given->save_at ||
-      (given->save_at && (!parse_number(given->save_at, strlen(given->save_at), &setup->save_at) || !setup->save_at))) {
-    complain("--save FILE and --save-at CYCLE go together");
-    return false;
-  }
-  return prepare_files(given, setup);
-}
 
 static vmxsim_status load(vmxsim_pc *pc, const struct image *image, const struct vmxsim_pc_boot *boot) {
   switch (vmxsim_pc_detect(image->text, image->length)) {
@@ -183,36 +61,6 @@ static vmxsim_status load(vmxsim_pc *pc, const struct image *image, const struct
   case VMXSIM_PC_UNKNOWN: break;
   }
   return vmxsim_pc_load_disk(pc, image->text, image->length);
-}
-
-static int report_end(vmxsim_machine *machine, const vmxsim_pc *pc, const struct run_options *given,
-                      const struct elf_symbols *symbols, const struct vmxsim_run_result *result) {
-  uint32_t value;
-  fflush(stdout);
-  if (vmxsim_pc_exited(pc, &value)) return (int)((given->qemu_exit ? 2 * value + 1 : value) & 0xff);
-  if (vmxsim_pc_powered_off(pc)) return EXIT_GOOD;
-  switch (result->reason) {
-  case VMXSIM_STOP_SHUTDOWN:
-    complain("triple fault: processor %u shut down", result->vcpu);
-    print_all_vcpus(machine, symbols);
-    return EXIT_TRIPLE_FAULT;
-  case VMXSIM_STOP_BUDGET: complain("%llu cycles are used up", (unsigned long long)result->cycles); break;
-  case VMXSIM_STOP_IDLE:
-    complain("no progress: every processor waits, and nothing will wake it");
-    print_all_vcpus(machine, symbols);
-    return EXIT_NO_PROGRESS;
-  case VMXSIM_STOP_NO_PROGRESS:
-    complain("no progress: every processor that does not wait is in a loop that nothing will end");
-    print_all_vcpus(machine, symbols);
-    return EXIT_NO_PROGRESS;
-  case VMXSIM_STOP_REQUEST:
-  case VMXSIM_STOP_BREAKPOINT:
-  case VMXSIM_STOP_STEP:
-  case VMXSIM_STOP_HOOK:
-  case VMXSIM_STOP_UNMAPPED: complain("interrupted"); break;
-  }
-  print_all_vcpus(machine, symbols);
-  return interrupted ? EXIT_INTERRUPTED : EXIT_BUDGET;
 }
 
 /* False: the host has no memory. */
@@ -253,7 +101,7 @@ static int boot(const struct run_options *given, struct setup *setup, const stru
     signal(SIGINT, SIG_DFL);
     interruptible = NULL;
     const struct elf_symbols symbols = elf_symbols_find(image->text, image->length);
-    if (good) status = report_end(machine, pc, given, &symbols, &result);
+    if (good) status = run_end(machine, pc, given->qemu_exit, &symbols, &result);
   }
   vmxsim_machine_destroy(machine);
   vmxsim_pc_destroy(pc);
@@ -296,19 +144,14 @@ static int run(int count, char **arguments) {
   }
   if (scenario_is_file(arguments[0])) return run_scenarios(&given, arguments[0]);
   int status = EXIT_UNUSABLE;
-  if (prepare(&given, &setup) && read_image(&image, arguments[0]) &&
+  if (setup_prepare(&given, &setup) && read_image(&image, arguments[0]) &&
       (!given.initrd || read_image(&module, given.initrd))) {
     char *line = command_line(arguments[0], given.append);
     const struct vmxsim_pc_boot how = {sizeof how, line, module.text, module.length, given.initrd};
     status = boot(&given, &setup, &image, &how);
     free(line);
   }
-  if (!trace_close(&setup.trace)) status = EXIT_UNUSABLE;
-  if (setup.serial && fclose(setup.serial)) {
-    complain("%s: cannot be written", given.serial);
-    status = EXIT_UNUSABLE;
-  }
-  free(setup.instruction_sets);
+  if (!setup_release(&given, &setup)) status = EXIT_UNUSABLE;
   free(module.text);
   free(image.text);
   return status;

@@ -194,6 +194,18 @@ sector '\363\017\270\301\372\364'
 expect "an instruction set switched off" 125 "vector 0x06 #UD" "$v" run --cpu max,-popcnt --max-cycles 9999 --trace exceptions "$work/sector.img"
 expect "... is there otherwise" 126 "no progress" "$v" run --trace exceptions "$work/sector.img"
 absent "... without #UD" "#UD"
+
+# run: "o", a hundred thousand rounds of a loop, "k", exit 3
+sector '\260\157\346\351\146\271\240\206\001\000\146\111\165\374\260\153\346\351\260\003\346\364\364'
+expect "a snapshot on the way" 3 "^ok" "$v" run --save "$work/half.snapshot" --save-at 50000 "$work/sector.img"
+expect "... goes on from there" 3 "^k" "$v" run --restore "$work/half.snapshot" "$work/sector.img"
+expect "... not on another machine" 2 "another configuration" "$v" run --smp 2 --restore "$work/half.snapshot" "$work/sector.img"
+expect "... not from another file" 2 "" "$v" run --restore "$work/sector.img" "$work/sector.img"
+expect "--save without --save-at" 2 "go together" "$v" run --save "$work/x" "$work/sector.img"
+expect "cycles that are no number" 2 "expected a number" "$v" run --max-cycles many "$work/sector.img"
+expect "too many processors" 2 "expected 1 to 64" "$v" run --smp 65 "$work/sector.img"
+sector '\146\100\353\374'
+expect "Ctrl-C" 130 "processor 0, active, at 0000:7c0" timeout --preserve-status -s INT 1 "$v" run "$work/sector.img"
 expect "a serial port to where nothing can be" 2 "No such file" "$v" run --serial "$work/nothing/at" "$work/sector.img"
 expect "an image that is none" 2 "" "$v" run "$source/LICENSE"
 expect "run without an image" 2 "one image" "$v" run

@@ -1,56 +1,13 @@
-/* Hooks by address range, breakpoints, and what the embedder answers to CPUID and RDMSR.
- *
- * Hooks on execution and breakpoints are found when code is decoded: a block ends before an instruction that may have
- * one, and the block that begins there is marked. Which blocks that are is decided by the page offset alone, because
- * decoded code is found by its physical address and may be executed at several linear ones; what is really there is
- * looked at before a marked block is executed. Hooks on data are cpu/mmu/watch.c's, one a vCPU and hook.
+/* Hooks by address range. Those on execution are called before the block that they are on (code_marks.h), where the run
+ * also ends at breakpoints; those on data are cpu/mmu/watch.c's, one a vCPU and hook.
  */
 #include "cpu/mmu/mmu.h"
-#include "libvmxsim/machine/machine_internal.h"
-
-enum { PAGE = 4096 };
-
-/* --- what has been decoded is no longer right --------------------------------------------------------------------- */
-
-static void drop_decoded(struct machine *machine) {
-  for (unsigned i = 0; i < machine->vcpus; i++) {
-    block_cache_drop_all(machine->vcpu[i]->blocks);
-    vcpu_code_changed(&machine->vcpu[i]->cpu);
-  }
-}
-
-/* --- breakpoints -------------------------------------------------------------------------------------------------- */
-
-vmxsim_status vmxsim_machine_set_breakpoint(vmxsim_machine *handle, uint64_t linear, bool set) {
-  struct machine *const machine = &handle->machine;
-  size_t kept = 0;
-  for (size_t i = 0; i < machine->breakpoints; i++) {
-    if (machine->breakpoint[i] != linear) machine->breakpoint[kept++] = machine->breakpoint[i];
-  }
-  machine->breakpoints = kept;
-  drop_decoded(machine);
-  if (!set) return VMXSIM_OK;
-  if (kept == BREAKPOINTS_MAX) return machine_fail(machine, VMXSIM_ERROR_LIMIT, "there are 64 breakpoints");
-  machine->breakpoint[machine->breakpoints++] = linear;
-  return VMXSIM_OK;
-}
-
-static bool is_breakpoint(const struct machine *machine, uint64_t linear) {
-  for (size_t i = 0; i < machine->breakpoints; i++)
-    if (machine->breakpoint[i] == linear) return true;
-  return false;
-}
+#include "libvmxsim/machine/code_marks.h"
 
 /* --- execution ---------------------------------------------------------------------------------------------------- */
 
 static bool is_within(const struct vmxsim_hook_range *range, uint64_t address) {
   return address >= range->first && address <= range->last;
-}
-
-/* Whether an address with the page offset of `physical` is in first ... last. */
-static bool offset_is_within(uint64_t first, uint64_t last, uint64_t physical) {
-  if (last - first >= PAGE - 1) return true;
-  return ((physical - first) & (PAGE - 1)) <= last - first;
 }
 
 static bool hook_may_be_at(const struct hook *hook, uint64_t physical) {
@@ -60,8 +17,7 @@ static bool hook_may_be_at(const struct hook *hook, uint64_t physical) {
 }
 
 bool hooks_may_be_at(const struct machine *machine, uint64_t physical) {
-  for (size_t i = 0; i < machine->breakpoints; i++)
-    if (offset_is_within(machine->breakpoint[i], machine->breakpoint[i], physical)) return true;
+  if (breakpoint_may_be_at(machine, physical)) return true;
   for (unsigned i = 0; machine->code_hooks && i < HOOKS_MAX; i++)
     if (hook_may_be_at(&machine->hooks[i], physical)) return true;
   return false;
@@ -108,7 +64,7 @@ bool hooks_pass(struct vmxsim_vcpu *vcpu, uint64_t physical) {
   vcpu->passed = linear;
   vcpu->passed_instructions = vcpu->instructions;
   const bool look_again = call_hooks(vcpu, linear, physical);
-  if (v->machine->is_stepping || !is_breakpoint(v->machine, linear)) return !look_again;
+  if (v->machine->is_stepping || !breakpoint_is_at(v->machine, linear)) return !look_again;
   machine_stop_for(v->machine, &(struct stop){.reason = VMXSIM_STOP_BREAKPOINT, .address = linear});
   return false;
 }

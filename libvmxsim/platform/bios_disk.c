@@ -1,11 +1,10 @@
-/* INT 13H: reading sectors of the disk image, by cylinder, head and sector or by block address. */
+/* INT 13H: reading and writing sectors of the disk, by cylinder, head and sector or by block address. */
 #include "libvmxsim/platform/bios_services.h"
-
-#include <string.h>
+#include "libvmxsim/platform/disk.h"
 
 #include "cpu/exec/flags.h"
 
-enum { SECTOR = 512, ERROR_COMMAND = 0x01, ERROR_PROTECTED = 0x03, ERROR_SECTOR = 0x04 };
+enum { ERROR_COMMAND = 0x01, ERROR_PROTECTED = 0x03, ERROR_SECTOR = 0x04, ERROR_CONTROLLER = 0x20 };
 enum { FLOPPY_MAX = 2949120 };
 
 struct geometry {
@@ -39,22 +38,33 @@ static void finish(vmxsim_pc *pc, struct vcpu *v, uint8_t error) {
   bios_return_flag(pc, v, FLAG_CF, error != 0);
 }
 
-/* What the image does not have of its last sectors reads as zero. */
-static void read_sector(vmxsim_pc *pc, uint64_t block, uint64_t address) {
-  uint8_t bytes[SECTOR] = {0};
-  const uint64_t offset = block * SECTOR;
-  if (offset < pc->image.size) {
-    const size_t left = pc->image.size - (size_t)offset;
-    memcpy(bytes, pc->image.bytes + offset, left < SECTOR ? left : SECTOR);
+/* Which sectors, from where or to where. */
+struct transfer {
+  uint64_t sector, address;
+  unsigned count;
+};
+
+typedef uint8_t transfer_sectors(vmxsim_pc *pc, const struct transfer *t);
+
+static uint8_t read_sectors(vmxsim_pc *pc, const struct transfer *t) {
+  uint8_t bytes[SECTOR];
+  for (unsigned i = 0; i < t->count; i++) {
+    disk_read(pc, t->sector + i, bytes);
+    vmxsim_machine_write(pc->machine, t->address + (uint64_t)i * SECTOR, bytes, SECTOR);
   }
-  vmxsim_machine_write(pc->machine, address, bytes, SECTOR);
+  return 0;
 }
 
-static void read_sectors(vmxsim_pc *pc, uint64_t block, unsigned count, uint64_t address) {
-  for (unsigned i = 0; i < count; i++) read_sector(pc, block + i, address + (uint64_t)i * SECTOR);
+static uint8_t write_sectors(vmxsim_pc *pc, const struct transfer *t) {
+  uint8_t bytes[SECTOR];
+  for (unsigned i = 0; i < t->count; i++) {
+    vmxsim_machine_read(pc->machine, t->address + (uint64_t)i * SECTOR, bytes, SECTOR);
+    if (!disk_write(pc, t->sector + i, bytes)) return ERROR_CONTROLLER;
+  }
+  return 0;
 }
 
-static uint8_t read_chs(vmxsim_pc *pc, struct vcpu *v) {
+static uint8_t transfer_chs(vmxsim_pc *pc, struct vcpu *v, transfer_sectors *transfer) {
   const struct geometry geometry = geometry_of(pc);
   const unsigned sector = bios_low(v, VMXSIM_RCX) & 0x3f;
   const unsigned cylinder = bios_high(v, VMXSIM_RCX) | (bios_low(v, VMXSIM_RCX) & 0xc0u) << 2;
@@ -65,20 +75,20 @@ static uint8_t read_chs(vmxsim_pc *pc, struct vcpu *v) {
   const uint64_t block = ((uint64_t)cylinder * geometry.heads + head) * geometry.sectors + sector - 1;
   const uint64_t blocks = (uint64_t)geometry.cylinders * geometry.heads * geometry.sectors;
   if (block + count > blocks) return ERROR_SECTOR;
-  read_sectors(pc, block, count, bios_address(v, VMXSIM_ES, bios_word(v, VMXSIM_RBX)));
-  return 0;
+  const uint64_t address = bios_address(v, VMXSIM_ES, bios_word(v, VMXSIM_RBX));
+  return transfer(pc, &(struct transfer){block, address, count});
 }
 
 /* The packet at DS:SI: size, 0, count (16), offset (16), segment (16), block (64). */
-static uint8_t read_extended(vmxsim_pc *pc, struct vcpu *v) {
+static uint8_t transfer_extended(vmxsim_pc *pc, struct vcpu *v, transfer_sectors *transfer) {
   uint8_t packet[16];
   vmxsim_machine_read(pc->machine, bios_address(v, VMXSIM_DS, bios_word(v, VMXSIM_RSI)), packet, sizeof packet);
   const uint64_t block = get_64(packet + 8), blocks = (pc->image.size + SECTOR - 1) / SECTOR;
   const unsigned count = get_16(packet + 2);
   if (packet[0] < sizeof packet) return ERROR_COMMAND;
   if (block >= blocks || count > blocks - block) return ERROR_SECTOR;
-  read_sectors(pc, block, count, ((uint64_t)get_16(packet + 6) << 4) + get_16(packet + 4));
-  return 0;
+  const uint64_t address = ((uint64_t)get_16(packet + 6) << 4) + get_16(packet + 4);
+  return transfer(pc, &(struct transfer){block, address, count});
 }
 
 static uint8_t get_parameters(vmxsim_pc *pc, struct vcpu *v) {
@@ -134,14 +144,14 @@ void bios_disk(vmxsim_pc *pc, struct vcpu *v) {
   case 0x0c:
   case 0x0d:
   case 0x47: finish(pc, v, 0); break; /* reset, status, verify, seek */
-  case 0x02: finish(pc, v, read_chs(pc, v)); break;
-  case 0x03:
-  case 0x05:
-  case 0x43: finish(pc, v, ERROR_PROTECTED); break;
+  case 0x02: finish(pc, v, transfer_chs(pc, v, read_sectors)); break;
+  case 0x03: finish(pc, v, transfer_chs(pc, v, write_sectors)); break;
+  case 0x05: finish(pc, v, ERROR_PROTECTED); break; /* formatting */
   case 0x08: finish(pc, v, get_parameters(pc, v)); break;
   case 0x15: get_type(pc, v); break;
   case 0x41: finish(pc, v, check_extensions(v)); break;
-  case 0x42: finish(pc, v, read_extended(pc, v)); break;
+  case 0x42: finish(pc, v, transfer_extended(pc, v, read_sectors)); break;
+  case 0x43: finish(pc, v, transfer_extended(pc, v, write_sectors)); break;
   case 0x48: finish(pc, v, get_extended_parameters(pc, v)); break;
   default: finish(pc, v, ERROR_COMMAND); break;
   }

@@ -1,6 +1,7 @@
 /* Images in general: keeping a copy to boot from, putting bytes into RAM, and telling formats apart. */
 #include "libvmxsim/platform/platform.h"
 
+#include "libvmxsim/platform/disk.h"
 #include "libvmxsim/platform/loaders.h"
 
 #include <string.h>
@@ -32,6 +33,7 @@ vmxsim_status image_keep(vmxsim_pc *pc, const void *bytes, size_t size, const st
   static const struct vmxsim_pc_boot standard = {.size = sizeof standard};
   if (!boot) boot = &standard;
   if (boot->size != sizeof *boot) return pc_fail(pc, VMXSIM_ERROR_ARGUMENT, "struct vmxsim_pc_boot of another size");
+  disk_forget_writes(pc);
   const bool kept = keep_bytes(pc, &pc->image, bytes, size) &&
                     keep_bytes(pc, &pc->module, boot->module, boot->module ? boot->module_size : 0) &&
                     keep_text(pc, &pc->command_line, boot->command_line) &&

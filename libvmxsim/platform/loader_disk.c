@@ -1,10 +1,13 @@
 /* A boot sector, alone or at the start of a floppy or disk image. */
+#include "libvmxsim/platform/disk.h"
 #include "libvmxsim/platform/loaders.h"
 
-enum { SECTOR = 512, BOOT_ADDRESS = 0x7c00, FLOPPY_MAX = 2949120 };
+enum { BOOT_ADDRESS = 0x7c00, FLOPPY_MAX = 2949120 };
 
 static vmxsim_status boot(vmxsim_pc *pc) {
-  ram_write(pc, BOOT_ADDRESS, pc->image.bytes, SECTOR);
+  uint8_t sector[SECTOR];
+  disk_read(pc, 0, sector); /* which a guest that is reset may have written */
+  ram_write(pc, BOOT_ADDRESS, sector, SECTOR);
   start_real_mode(pc, 0, BOOT_ADDRESS, BOOT_ADDRESS);
   struct vcpu *v = &pc->machine->machine.vcpu[0]->cpu;
   v->s.gpr[VMXSIM_RDX] = pc->image.size <= FLOPPY_MAX ? 0 : 0x80;

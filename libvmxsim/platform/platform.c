@@ -9,6 +9,7 @@
 
 #include "cpu/allocate.h"
 #include "cpu/events/events.h"
+#include "libvmxsim/platform/disk.h"
 
 /* --- services --- */
 
@@ -186,8 +187,9 @@ typedef vmxsim_status device_init(vmxsim_pc *pc);
 
 static vmxsim_status add_devices(vmxsim_pc *pc) {
   static device_init *const inits[] = {
-      pic_init,  pit_init, rtc_init,    ioapic_init,      serial_init,   debug_console_init, exit_port_init,
-      acpi_init, pci_init, fw_cfg_init, test_device_init, keyboard_init, system_ports_init,  bios_init,
+      pic_init,           pit_init,       rtc_init,          ioapic_init, serial_init,
+      debug_console_init, exit_port_init, acpi_init,         pci_init,    fw_cfg_init,
+      test_device_init,   keyboard_init,  system_ports_init, bios_init,   disk_init,
   };
   vmxsim_status status = VMXSIM_OK;
   for (size_t i = 0; i < sizeof inits / sizeof *inits && !status; i++) status = inits[i](pc);
@@ -253,6 +255,7 @@ void vmxsim_pc_destroy(vmxsim_pc *pc) {
   if (!pc) return;
   pc_release(pc, pc->rom);
   pc_release(pc, pc->test.memory);
+  disk_forget_writes(pc);
   pc_release(pc, pc->image.bytes);
   pc_release(pc, pc->module.bytes);
   pc_release(pc, pc->command_line);

@@ -24,6 +24,7 @@ enum {
 #define EBDA ((uint64_t)0x9fc00)
 #define FACS_ADDRESS (EBDA + 0x40)
 #define ROM_ADDRESS ((uint64_t)0xe0000)
+enum { SECTOR = 512 };                              /* of disks */
 enum { ROM_SIZE = 0x20000, BIOS_OFFSET = 0x10000 }; /* F000:0 in the ROM */
 
 struct pic {
@@ -108,6 +109,15 @@ struct image {
   uint64_t checksum;
 };
 
+/* Sectors that the guest has written, ascending (disk.c). */
+struct disk_writes {
+  struct written_sector {
+    uint64_t number;
+    uint8_t bytes[SECTOR];
+  } * sector;
+  size_t count, capacity;
+};
+
 struct vmxsim_pc {
   vmxsim_machine *machine;
   struct vmxsim_allocator allocator; /* the machine's, which goes before the PC */
@@ -135,6 +145,7 @@ struct vmxsim_pc {
   /* The image: how it is booted, and with what. */
   vmxsim_status (*boot)(vmxsim_pc *pc);
   struct image image, module;
+  struct disk_writes disk;
   char *command_line, *module_command_line;
   uint64_t flat_address;
   enum vmxsim_pc_mode flat_mode;

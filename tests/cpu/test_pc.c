@@ -5,6 +5,7 @@
 
 #include "vmxsim/machine.h"
 #include "vmxsim/platform.h"
+#include "vmxsim/snapshot.h"
 
 enum { CODE = 0x8000 };
 
@@ -166,6 +167,55 @@ static void a20_wraps_at_1_mib(void **unused) {
   assert_int_equal(state.gpr[VMXSIM_RBX] & 0xffff, 0x2211);
 }
 
+/* mov bx,7C00h; mov cx,2; xor dx,dx; mov ax,0301h; int 13h: sector 2 is the first one now; then it is read to 9000h;
+ * hlt */
+static const char writes_disk[] = "\xbb\x00\x7c\xb9\x02\x00\x31\xd2\xb8\x01\x03\xcd\x13\x72\x08"
+                                  "\xbb\x00\x90\xb8\x01\x02\xcd\x13\xf4\xf4";
+enum { FLOPPY = 1474560, BACK = 0x9000 };
+
+static void assert_second_sector_is_first(const uint8_t *image) {
+  uint8_t bytes[512];
+  vmxsim_machine_read(machine, BACK, bytes, sizeof bytes);
+  assert_memory_equal(bytes, image, sizeof bytes);
+}
+
+static void a_disk_can_be_written(void **unused) {
+  (void)unused;
+  static uint8_t image[FLOPPY];
+  memcpy(image, writes_disk, sizeof writes_disk);
+  memcpy(image + 510, "\x55\xaa", 2);
+  create(VMXSIM_TIMING_FIXED);
+  assert_int_equal(vmxsim_pc_load_disk(pc, image, sizeof image), VMXSIM_OK);
+  run_to_halt();
+  assert_second_sector_is_first(image);
+  assert_int_equal(image[512], 0); /* the caller's image is as it was */
+}
+
+/* Saved behind the write and restored into another machine, which then reads. */
+static void snapshots_hold_what_was_written(void **unused) {
+  (void)unused;
+  static uint8_t image[FLOPPY];
+  vmxsim_snapshot *snapshot;
+  size_t size;
+  memcpy(image, writes_disk, sizeof writes_disk);
+  memcpy(image + 510, "\x55\xaa", 2);
+  create(VMXSIM_TIMING_FIXED);
+  assert_int_equal(vmxsim_pc_load_disk(pc, image, sizeof image), VMXSIM_OK);
+  struct vmxsim_run_result result;
+  assert_int_equal(vmxsim_machine_set_breakpoint(machine, 0x7c0d, true), VMXSIM_OK); /* behind the write */
+  assert_int_equal(vmxsim_machine_run(machine, 0, &result), VMXSIM_OK);
+  assert_int_equal(result.reason, VMXSIM_STOP_BREAKPOINT);
+  assert_int_equal(vmxsim_machine_snapshot(machine, &snapshot), VMXSIM_OK);
+  tear_down(NULL);
+  create(VMXSIM_TIMING_FIXED);
+  assert_int_equal(vmxsim_pc_load_disk(pc, image, sizeof image), VMXSIM_OK);
+  const void *const bytes = vmxsim_snapshot_bytes(snapshot, &size);
+  assert_int_equal(vmxsim_machine_restore(machine, bytes, size), VMXSIM_OK);
+  vmxsim_snapshot_free(snapshot);
+  run_to_halt();
+  assert_second_sector_is_first(image);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, NULL, tear_down)
 
 int main(void) {
@@ -180,6 +230,8 @@ int main(void) {
       TEST(the_clocks_agree_in_fixed),
       TEST(the_clocks_agree_in_latency),
       TEST(the_clocks_agree_in_memory),
+      TEST(a_disk_can_be_written),
+      TEST(snapshots_hold_what_was_written),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,6 +85,12 @@ vmxsim_status vmxsim_machine_name_timer(vmxsim_machine *m, const char *name, vmx
   return VMXSIM_OK;
 }
 
+vmxsim_status vmxsim_machine_add_part(vmxsim_machine *m, const struct vmxsim_snapshot_part *part) {
+  (void)m;
+  (void)part;
+  return VMXSIM_OK;
+}
+
 bool machine_add_device_state(struct machine *m, const struct device_state *state) {
   (void)m;
   (void)state;

@@ -27,7 +27,7 @@ enum decode_mode_bit {
   DECODE_UMIP = 1 << 12,
   DECODE_SHADOW_STACK = 1 << 13, /* CET: in effect at this CPL */
   DECODE_INDIRECT_BRANCH = 1 << 14,
-  DECODE_IOPL_OK = 1 << 15, /* CPL <= IOPL */
+  DECODE_IOPL_OK = 1 << 15,  /* CPL <= IOPL */
   DECODE_NON_ROOT = 1 << 16, /* VMX non-root operation: who executes asks first whether a VM exit comes instead */
 };
 typedef uint32_t decode_mode;

@@ -45,8 +45,8 @@ bool system_is_canonical(const struct vcpu *v, uint64_t address) {
 
 ir_execute *exec_bind_system(const struct ir_op *op) {
   static ir_execute *(*const parts[])(const struct ir_op *) = {
-      system_bind_control, system_bind_descriptor, system_bind_cache,        system_bind_wait,
-      system_bind_msr,     system_bind_flag,       system_bind_vmx,          system_bind_switched_off,
+      system_bind_control, system_bind_descriptor, system_bind_cache, system_bind_wait,
+      system_bind_msr,     system_bind_flag,       system_bind_vmx,   system_bind_switched_off,
   };
   for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
     ir_execute *const execute = parts[i](op);

@@ -1,4 +1,5 @@
-/* Instructions that part 3 has to be able to intercept, on a processor on which what they need is switched off: SMX without CR4.SMXE, SGX, key locker, MSR lists, PCONFIG, ENQCMD without a PASID ...
+/* Instructions that part 3 has to be able to intercept, on a processor on which what they need is switched off: SMX
+ * without CR4.SMXE, SGX, key locker, MSR lists, PCONFIG, ENQCMD without a PASID ...
  *
  * The decoder gives only what CPUID announces (else #UD); what comes here answers as the manual has it for "not
  * enabled".

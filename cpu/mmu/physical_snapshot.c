@@ -10,8 +10,8 @@ static const uint8_t zeros[PAGE_SIZE];
 bool physical_region_at(const struct physical_memory *memory, size_t index, struct physical_extent *extent) {
   if (index >= memory->count) return false;
   const struct physical_region *region = &memory->region[index];
-  *extent = (struct physical_extent){region->first, region->last, region->kind,
-                                     block_host(region->block, region->first)};
+  *extent =
+      (struct physical_extent){region->first, region->last, region->kind, block_host(region->block, region->first)};
   return true;
 }
 

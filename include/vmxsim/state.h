@@ -1,6 +1,6 @@
 /* The architectural state of one logical processor, as a plain struct.
  *
- * VMX (cpu/vmx/, to come) works on this and on a memory port alone; the processor in cpu/ keeps it inside its vCPU.
+ * VMX (cpu/vmx/) works on this and on a memory port alone; the processor in cpu/ keeps it inside its vCPU.
  */
 #ifndef VMXSIM_STATE_H
 #define VMXSIM_STATE_H

@@ -9,8 +9,8 @@ static uint32_t address_read(void *context, uint16_t port, unsigned size) {
   return port == ADDRESS && size == 4 ? pc->ports.pci_address : UINT32_MAX;
 }
 
-/* The reset control register (I/O controller hub data sheets, "RST_CNT"), which shares the dword: bit 2 going from 0 to 1
- * is INIT, or with bit 1 a reset of the system. */
+/* The reset control register (I/O controller hub data sheets, "RST_CNT"), which shares the dword: bit 2 going from 0 to
+ * 1 is INIT, or with bit 1 a reset of the system. */
 static void write_reset(vmxsim_pc *pc, uint8_t value) {
   enum { SYSTEM_RESET = 2, RESET_PROCESSOR = 4, FULL_RESET = 8 };
   const bool resets = (value & RESET_PROCESSOR) && !(pc->ports.port_cf9 & RESET_PROCESSOR);

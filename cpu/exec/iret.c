@@ -109,20 +109,23 @@ static uint64_t loadable_flags(const struct vcpu *v, const struct ir_op *op) {
   return mask;
 }
 
-static bool pop_stack(struct vcpu *v, const struct ir_op *op, struct far_return *r) {
+static bool read_stack(struct vcpu *v, const struct ir_op *op, struct far_return *r) {
   const unsigned size = op->operand_size;
   uint64_t ss;
   if (!far_stack_peek(v, 3 * size, size, &r->rsp) || !far_stack_peek(v, 4 * size, size, &ss)) return false;
   r->ss = (uint16_t)ss;
   r->has_stack = true;
-  return far_return_check_stack(v, r);
+  return true;
 }
 
 static void iret_protected(struct vcpu *v, const struct ir_op *op, const struct frame *f) {
   struct far_return r = {.target = {.selector = (uint16_t)f->cs, .rip = f->rip}};
   const uint64_t mask = loadable_flags(v, op);
+  /* 64-bit mode pops the stack pointer always, and before it looks at what it has popped. */
+  if (vcpu_in_64_bit_mode(v) && !read_stack(v, op, &r)) return;
   if (!far_return_check_code(v, &r)) return;
-  if ((r.outer || vcpu_in_64_bit_mode(v)) && !pop_stack(v, op, &r)) return;
+  if (r.outer && !r.has_stack && !read_stack(v, op, &r)) return;
+  if (r.has_stack && !far_return_check_stack(v, &r)) return;
   if (!far_check_rip(v, &r.target, 0)) return;
   if (!far_return_commit(v, &r, 3U * op->operand_size, true)) return;
   load_flags(v, f->flags, mask);

@@ -136,6 +136,18 @@ bool x87_stack_overflow(struct vcpu *v, const struct ir_op *op) {
   return signal(v, op, FLOAT80_INVALID | X87_SF);
 }
 
+/* --- ST(0) and ST(1) ------------------------------------------------------------------------------------------------
+ */
+
+bool x87_of_two(struct vcpu *v, const struct ir_op *op, x87_function_of_two *f, float80 *result) {
+  x87_record(v, op);
+  *result = float80_indefinite();
+  if (x87_empty(v, 0) || x87_empty(v, 1)) return x87_stack_underflow(v, op);
+  struct float80_context context = x87_full_context(v);
+  *result = f(&context, x87_get(v, 0), x87_get(v, 1));
+  return x87_note(v, op, &context);
+}
+
 /* --- all of it ------------------------------------------------------------------------------------------------------
  */
 

@@ -102,6 +102,11 @@ static inline void x87_set_conditions(struct vcpu *v, unsigned which, unsigned v
  * no longer fault. */
 void x87_record(struct vcpu *vcpu, const struct ir_op *op);
 
+/* Notes the op and computes `f` of ST(0) and ST(1), or answers that one of them is empty. True: *result is to be
+ * stored. */
+typedef float80 x87_function_of_two(struct float80_context *context, float80 st0, float80 st1);
+bool x87_of_two(struct vcpu *vcpu, const struct ir_op *op, x87_function_of_two *f, float80 *result);
+
 /* --- the parts of exec_bind_x87() ------------------------------------------------------------------------------------
  */
 

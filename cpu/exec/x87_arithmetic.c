@@ -132,18 +132,9 @@ EXEC_HANDLER(fchs, fchs_step)
  */
 
 static bool fscale_step(struct vcpu *v, const struct ir_op *op) {
+  float80 result;
   if (!x87_available(v, op)) return false;
-  x87_record(v, op);
-  float80 result = float80_indefinite();
-  bool stores;
-  if (x87_empty(v, 0) || x87_empty(v, 1)) {
-    stores = x87_stack_underflow(v, op);
-  } else {
-    struct float80_context context = x87_full_context(v);
-    result = float80_scale(&context, x87_get(v, 0), x87_get(v, 1));
-    stores = x87_note(v, op, &context);
-  }
-  if (stores) x87_set(v, 0, result);
+  if (x87_of_two(v, op, float80_scale, &result)) x87_set(v, 0, result);
   return true;
 }
 EXEC_HANDLER(fscale, fscale_step)

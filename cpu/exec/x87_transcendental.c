@@ -90,20 +90,10 @@ static bool fptan_step(struct vcpu *v, const struct ir_op *op) {
 /* --- of ST(0) and ST(1), one of which is popped ----------------------------------------------------------------------
  */
 
-static bool of_two(struct vcpu *v, const struct ir_op *op,
-                   float80 (*f)(struct float80_context *context, float80 x, float80 y)) {
+static bool of_two(struct vcpu *v, const struct ir_op *op, x87_function_of_two *f) {
+  float80 result;
   if (!x87_available(v, op)) return false;
-  x87_record(v, op);
-  float80 result = float80_indefinite();
-  bool stores;
-  if (x87_empty(v, 0) || x87_empty(v, 1)) {
-    stores = x87_stack_underflow(v, op);
-  } else {
-    struct float80_context context = x87_full_context(v);
-    result = f(&context, x87_get(v, 0), x87_get(v, 1));
-    stores = x87_note(v, op, &context);
-  }
-  if (!stores) return true;
+  if (!x87_of_two(v, op, f, &result)) return true;
   x87_set(v, 1, result);
   x87_pop(v);
   return true;

@@ -1,5 +1,6 @@
 /* FXSAVE, FXRSTOR, and the legacy area of XSAVE. */
 #include "cpu/exec/simd.h"
+#include "cpu/exec/x87.h"
 #include "cpu/exec/xsave.h"
 
 enum { CR0_EM_OR_TS = 12, PIECE = 64 };
@@ -24,7 +25,7 @@ static void put_pointers(const struct fpu *f, bool wide, uint8_t *area) {
 void fxsave_put_x87(const struct vcpu *v, bool wide, uint8_t *area) {
   const struct fpu *f = &v->fpu;
   put(area, 2, f->control);
-  put(area + 2, 2, (uint16_t)((f->status & ~0x3800) | f->top << 11));
+  put(area + 2, 2, x87_status_word(v));
   put(area + 4, 2, f->tags);
   put(area + 6, 2, f->opcode & 0x7ff);
   put_pointers(f, wide, area);
@@ -36,18 +37,10 @@ void fxsave_put_x87(const struct vcpu *v, bool wide, uint8_t *area) {
   }
 }
 
-/* The summary bits follow from the others. */
-static uint16_t with_summary(uint16_t status, uint16_t control) {
-  const bool unmasked = status & ~control & 0x3f;
-  return (uint16_t)((status & 0x477f) | (unmasked ? 0x8080 : 0));
-}
-
 void fxsave_get_x87(struct vcpu *v, bool wide, const uint8_t *area) {
   struct fpu *f = &v->fpu;
-  const uint16_t status = (uint16_t)host_load(area + 2, 2);
-  f->control = (uint16_t)((host_load(area, 2) & 0x1f3f) | 0x40);
-  f->status = with_summary(status, f->control);
-  f->top = (uint8_t)(status >> 11 & 7);
+  x87_set_control_word(v, (uint16_t)host_load(area, 2));
+  x87_set_status_word(v, (uint16_t)host_load(area + 2, 2));
   f->tags = area[4];
   f->opcode = (uint16_t)(host_load(area + 6, 2) & 0x7ff);
   f->instruction = host_load(area + 8, wide ? 8 : 4);
@@ -60,18 +53,6 @@ void fxsave_get_x87(struct vcpu *v, bool wide, const uint8_t *area) {
     st->significand = host_load(from, 8);
     st->sign_exponent = (uint16_t)host_load(from + 8, 2);
   }
-}
-
-void fxsave_initial_x87(struct vcpu *v) {
-  struct fpu *f = &v->fpu;
-  memset(f->st, 0, sizeof f->st);
-  f->control = 0x37f;
-  f->status = 0;
-  f->top = 0;
-  f->tags = 0;
-  f->opcode = 0;
-  f->instruction = f->data = 0;
-  f->instruction_selector = f->data_selector = 0;
 }
 
 /* --- SSE -------------------------------------------------------------------------------------------------------------

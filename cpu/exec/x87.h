@@ -29,7 +29,7 @@ void x87_set_control_word(struct vcpu *vcpu, uint16_t control);
 /* All tags in two bits each, as FSTENV stores them; and from such a word to the abridged form. */
 uint16_t x87_tag_word(const struct vcpu *vcpu);
 void x87_set_tag_word(struct vcpu *vcpu, uint16_t tags);
-/* FNINIT, and the x87 part of INIT by XRSTOR. */
+/* What FNINIT does, and XRSTOR with x87 state in its initial configuration. */
 void x87_initialize(struct vcpu *vcpu);
 
 /* #NM by CR0.EM and TS, then #MF of an earlier instruction. False: an exception is pending, or the op is to be executed

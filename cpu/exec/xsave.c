@@ -1,5 +1,6 @@
 /* XSAVE, XSAVEC, XSAVEOPT, XSAVES, XRSTOR, XRSTORS (SDM 1, "Managing State Using the XSAVE Feature Set"). */
 #include "cpu/exec/simd.h"
+#include "cpu/exec/x87.h"
 #include "cpu/exec/xsave.h"
 
 enum { CR0_TS_BIT = 8, CR4_OSXSAVE_BIT = 1 << 18, HEADER_SIZE = 64, ALIGNMENT = 64 };
@@ -82,7 +83,7 @@ static bool any_set(const uint8_t *bytes, size_t size) {
 static bool x87_in_use(const struct vcpu *v) {
   uint8_t now[FXSAVE_XMM] = {0};
   fxsave_put_x87(v, true, now);
-  const bool control = host_load(now, 2) != 0x37f;
+  const bool control = host_load(now, 2) != X87_CONTROL_INITIAL;
   memset(now, 0, 2);
   return control || v->fpu.instruction_selector || v->fpu.data_selector || any_set(now, sizeof now);
 }
@@ -243,6 +244,12 @@ static bool read_image(struct vcpu *v, const struct area *area, uint64_t loaded,
   return true;
 }
 
+/* Registers too, unlike FNINIT. */
+static void initialize_x87(struct vcpu *v) {
+  x87_initialize(v);
+  memset(v->fpu.st, 0, sizeof v->fpu.st);
+}
+
 /* Components that are wanted: out of the image, or into their initial state. */
 static void restore(struct vcpu *v, const struct area *area, uint64_t wanted, uint64_t loaded, uint64_t format,
                     const uint8_t *image) {
@@ -250,7 +257,7 @@ static void restore(struct vcpu *v, const struct area *area, uint64_t wanted, ui
   if (wanted & loaded & X87_BIT)
     fxsave_get_x87(v, area->wide, image);
   else if (wanted & X87_BIT)
-    fxsave_initial_x87(v);
+    initialize_x87(v);
   if (wanted & SSE_BIT) fxsave_get_xmm(v, loaded & SSE_BIT ? image : initial);
   for (unsigned i = XSAVE_AVX; i < XSAVE_COMPONENTS; i++) {
     if (wanted >> i & 1)

@@ -42,7 +42,6 @@ unsigned xsave_size(unsigned component);
 /* `wide`: with REX.W, where FIP and FDP are 64 bits and there are no selectors. */
 void fxsave_put_x87(const struct vcpu *vcpu, bool wide, uint8_t *area); /* bytes 0-23 and 32-159 */
 void fxsave_get_x87(struct vcpu *vcpu, bool wide, const uint8_t *area);
-void fxsave_initial_x87(struct vcpu *vcpu);
 /* XMM0-7, in 64-bit mode XMM0-15. */
 unsigned fxsave_registers(const struct vcpu *vcpu);
 void fxsave_put_xmm(const struct vcpu *vcpu, uint8_t *area);

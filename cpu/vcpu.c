@@ -36,7 +36,7 @@ static decode_mode control_mode(const struct vmxsim_state *s) {
 static decode_mode enforcement_mode(const struct vmxsim_state *s, decode_mode mode, unsigned cpl) {
   if (!(s->cr4 & CR4_CET) || !(mode & DECODE_PROTECTED)) return 0;
   const uint64_t cet = cpl == 3 ? s->u_cet : s->s_cet;
-  return bit_if(cet & CET_SHSTK_EN, DECODE_SHADOW_STACK) | bit_if(cet & CET_ENDBR_EN, DECODE_INDIRECT_BRANCH);
+  return bit_if(cet & CET_SH_STK_EN, DECODE_SHADOW_STACK) | bit_if(cet & CET_ENDBR_EN, DECODE_INDIRECT_BRANCH);
 }
 
 static unsigned code_bits(decode_mode mode) {

@@ -71,7 +71,7 @@ static void reset_fpu(struct fpu *fpu) {
   memset(fpu, 0, sizeof *fpu);
   fpu->control = 0x40;
   fpu->tags = 0xff;
-  fpu->mxcsr = 0x1f80;
+  fpu->mxcsr = MXCSR_INITIAL;
 }
 
 static void reset_msrs(struct vcpu *v) {

@@ -3,22 +3,8 @@
 #ifndef VMXSIM_CPU_EXEC_CET_H
 #define VMXSIM_CPU_EXEC_CET_H
 
+#include "cpu/registers.h"
 #include "cpu/vcpu.h"
-
-/* Bits of IA32_U_CET and IA32_S_CET. */
-enum {
-  CET_SH_STK_EN = 1,
-  CET_WR_SHSTK_EN = 2,
-  CET_ENDBR_EN = 4,
-  CET_LEG_IW_EN = 8,
-  CET_NO_TRACK_EN = 16,
-  CET_SUPPRESS_DIS = 32,
-  CET_SUPPRESS = 1 << 10,
-  CET_TRACKER = 1 << 11
-};
-
-/* Error codes of #CP. */
-enum { CP_NEAR_RET = 1, CP_FAR_RET_IRET = 2, CP_ENDBRANCH = 3, CP_RSTORSSP = 4, CP_SETSSBSY = 5 };
 
 /* Whether shadow stacks or tracking are in effect at the current privilege: part of the mode. */
 static inline bool cet_shadow_stack(const struct vcpu *v) {

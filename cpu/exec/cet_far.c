@@ -12,7 +12,7 @@ static uint64_t cet_of(const struct vcpu *v, unsigned cpl) {
 }
 
 bool cet_shadow_stack_enabled(const struct vcpu *v, unsigned cpl) {
-  return cet_of(v, cpl) & CET_SHSTK_EN;
+  return cet_of(v, cpl) & CET_SH_STK_EN;
 }
 
 bool cet_endbranch_enabled(const struct vcpu *v, unsigned cpl) {
@@ -68,7 +68,7 @@ bool cet_enter_inner(struct vcpu *v, const struct cet_frame *frame, unsigned old
 
 bool cet_check_alignment(struct vcpu *v) {
   if (!(v->s.ssp & 7)) return true;
-  vcpu_raise_with_code(v, VECTOR_CP, CP_FAR_RET);
+  vcpu_raise_with_code(v, VECTOR_CP, CP_FAR_RET_IRET);
   return false;
 }
 
@@ -81,7 +81,7 @@ bool cet_pop_frame(struct vcpu *v, uint64_t cs, uint64_t lip, uint64_t *popped, 
     return false;
   *popped = ssp + 24;
   if (cs == saved_cs && lip == saved_lip && !(*previous & 3)) return true;
-  vcpu_raise_with_code(v, VECTOR_CP, CP_FAR_RET);
+  vcpu_raise_with_code(v, VECTOR_CP, CP_FAR_RET_IRET);
   return false;
 }
 

@@ -6,7 +6,6 @@
 #include "cpu/exec/cet.h"
 #include "cpu/exec/flags.h"
 #include "cpu/exec/operand.h"
-#include "vmcs/architecture.h"
 
 enum {
   TOKEN_BUSY = 1,     /* supervisor shadow-stack token */

@@ -5,6 +5,7 @@
  * appeared together stand together here.
  */
 #include "cpu/exec/cpuid_table.h"
+#include "cpu/registers.h"
 
 #include "vmcs/architecture.h"
 
@@ -33,8 +34,7 @@ static uint64_t sse_sets(const struct vmxsim_capabilities *c) {
 
 /* Westmere has PCIDs without XSAVE, the small cores XSAVE without PCIDs; AVX came where both are. */
 static uint64_t avx_sets(const struct vmxsim_capabilities *c) {
-  enum { CR4_OSXSAVE_BIT = 18 };
-  const bool xsave = (c->ia32_vmx_cr4_fixed1 >> CR4_OSXSAVE_BIT) & 1;
+  const bool xsave = c->ia32_vmx_cr4_fixed1 & CR4_OSXSAVE;
   const bool avx = xsave && has(c, VMXSIM_FEATURE_pcid);
   const bool haswell = avx && may_set(c, VMXSIM_BIT_secondary_enable_invpcid);
   return if_true(xsave, SET(XSAVE)) | if_true(avx, SET(AVX) | SET(XSAVEOPT)) |

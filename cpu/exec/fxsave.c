@@ -2,8 +2,9 @@
 #include "cpu/exec/simd.h"
 #include "cpu/exec/x87.h"
 #include "cpu/exec/xsave.h"
+#include "cpu/registers.h"
 
-enum { CR0_EM_OR_TS = 12, PIECE = 64 };
+enum { PIECE = 64 };
 
 static void put(uint8_t *area, unsigned size, uint64_t value) {
   host_store(area, size, value);
@@ -106,7 +107,7 @@ bool xsave_aligned(struct vcpu *v, unsigned segment, uint64_t offset, unsigned a
 static bool area_at(struct vcpu *v, const struct ir_op *op, bool write, uint64_t *offset) {
   enum { ALIGNMENT = 16, CHECKED = 4 };
   *offset = operand_address(v, op);
-  if (v->s.cr0 & CR0_EM_OR_TS) return exec_raise(v, VECTOR_NM);
+  if (v->s.cr0 & (CR0_EM | CR0_TS)) return exec_raise(v, VECTOR_NM);
   return mem_check_operand(v, op->memory.segment, *offset, ALIGNMENT, CHECKED, write) &&
          xsave_aligned(v, op->memory.segment, *offset, ALIGNMENT);
 }

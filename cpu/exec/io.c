@@ -2,8 +2,9 @@
 #include "cpu/exec/flags.h"
 #include "cpu/exec/io.h"
 #include "cpu/exec/operand.h"
+#include "cpu/registers.h"
 
-enum { TSS_TYPE_32 = 9, TSS_TYPE_32_BUSY = 11, TSS_LIMIT_MIN = 103, TSS_IO_MAP_BASE = 102, CR4_DE = 1 << 3 };
+enum { TSS_TYPE_32 = 9, TSS_TYPE_32_BUSY = 11, TSS_LIMIT_MIN = 103, TSS_IO_MAP_BASE = 102 };
 
 /* SDM 1, "I/O Permission Bit Map": two bytes are read whatever the port, the second one too must be within the limit.
  */
@@ -27,7 +28,7 @@ bool io_permitted(struct vcpu *v, uint16_t port, unsigned size) {
 
 /* DR7: enable bits 2n and 2n + 1, R/W field (10b: I/O) at 16 + 4n, length at 18 + 4n. */
 void io_breakpoints(struct vcpu *v, uint16_t port, unsigned size) {
-  if (!(v->s.dr7 & 0xff) || !(v->s.cr4 & CR4_DE)) return;
+  if (!(v->s.dr7 & DR7_ENABLED) || !(v->s.cr4 & CR4_DE)) return;
   for (unsigned i = 0; i < 4; i++) {
     bool enabled = (v->s.dr7 >> (2 * i)) & 3, for_io = ((v->s.dr7 >> (16 + 4 * i)) & 3) == 2;
     uint64_t length = (v->s.dr7 >> (18 + 4 * i)) & 3, first = v->s.dr[i] & ~length;

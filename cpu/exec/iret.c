@@ -74,7 +74,7 @@ static void iret_v86(struct vcpu *v, const struct ir_op *op) {
 static const uint8_t v86_segments[] = {VMXSIM_SS, VMXSIM_ES, VMXSIM_DS, VMXSIM_FS, VMXSIM_GS};
 
 static bool v86_return_allowed(struct vcpu *v, const struct frame *f) {
-  if (v->s.cr4 & CR4_CET && v->s.u_cet & (CET_SHSTK_EN | CET_ENDBR_EN))
+  if (v->s.cr4 & CR4_CET && v->s.u_cet & (CET_SH_STK_EN | CET_ENDBR_EN))
     return vcpu_raise_with_code(v, VECTOR_GP, 0), false;
   if (f->rip > 0xffff) return vcpu_raise_with_code(v, VECTOR_GP, 0), false;
   return !cet_shadow_stack_enabled(v, v->cpl) || cet_check_alignment(v);

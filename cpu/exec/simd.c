@@ -1,13 +1,12 @@
 /* Operands of vector instructions, and which file executes what. */
 #include "cpu/exec/simd.h"
 #include "cpu/exec/x87.h"
-
-enum { CR0_EM_BIT = 4, CR0_TS_BIT = 8 };
+#include "cpu/registers.h"
 
 /* VEX forms do not look at CR0.EM. */
 bool simd_available_slow(struct vcpu *v, const struct ir_op *op) {
-  if ((v->s.cr0 & CR0_EM_BIT) && !simd_is_vex(op)) return exec_raise(v, VECTOR_UD);
-  if (v->s.cr0 & CR0_TS_BIT) return exec_raise(v, VECTOR_NM);
+  if ((v->s.cr0 & CR0_EM) && !simd_is_vex(op)) return exec_raise(v, VECTOR_UD);
+  if (v->s.cr0 & CR0_TS) return exec_raise(v, VECTOR_NM);
   return !simd_uses_mmx(op) || x87_nothing_pending(v);
 }
 

@@ -1,6 +1,6 @@
 /* MXCSR, VZEROALL, VZEROUPPER. */
 #include "cpu/exec/simd.h"
-#include "cpu/exec/xsave.h"
+#include "cpu/registers.h"
 
 static bool ldmxcsr_step(struct vcpu *v, const struct ir_op *op) {
   if (!simd_available(v, op)) return false;

@@ -1,14 +1,16 @@
 /* The end of floating-point instructions, and which file executes what. */
 #include "cpu/exec/sse.h"
 
-enum { CR4_OSXMMEXCPT_BIT = 1 << 10, BEFORE_COMPUTING = MXCSR_IE | MXCSR_DE | MXCSR_ZE };
+#include "cpu/registers.h"
+
+enum { BEFORE_COMPUTING = MXCSR_IE | MXCSR_DE | MXCSR_ZE };
 
 /* Unmasked exceptions that are found before computing keep the others from happening (SDM 1, "SIMD Floating-Point
  * Exception Conditions"). */
 bool sse_unmasked(struct vcpu *v, const struct sse_context *c) {
   const uint32_t unmasked = c->flags & ~(v->fpu.mxcsr >> MXCSR_MASK_SHIFT);
   v->fpu.mxcsr |= unmasked & BEFORE_COMPUTING ? c->flags & BEFORE_COMPUTING : c->flags;
-  return exec_raise(v, v->s.cr4 & CR4_OSXMMEXCPT_BIT ? VECTOR_XM : VECTOR_UD);
+  return exec_raise(v, v->s.cr4 & CR4_OSXMMEXCPT ? VECTOR_XM : VECTOR_UD);
 }
 
 ir_execute *exec_bind_sse(const struct ir_op *op) {

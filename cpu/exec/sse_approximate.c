@@ -2,6 +2,8 @@
  * host agrees. Denormals are zeros, results that would be denormal are zero. */
 #include "cpu/exec/sse.h"
 
+#include "cpu/registers.h"
+
 #define SIGN UINT32_C(0x80000000)
 #define INFINITY_BITS UINT32_C(0x7f800000)
 #define QUIET UINT32_C(0x00400000)
@@ -13,7 +15,7 @@ static uint32_t to_14_bits(uint32_t a) {
   return (a + 0x200) & ~UINT32_C(0x3ff);
 }
 
-static const struct sse_context nearest = {0x1f80, 0};
+static const struct sse_context nearest = {MXCSR_INITIAL, 0};
 
 static uint32_t narrow(uint64_t a) {
   struct sse_context c = nearest;

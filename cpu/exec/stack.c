@@ -3,8 +3,7 @@
 #include "cpu/exec/flags.h"
 #include "cpu/exec/integer.h"
 #include "cpu/exec/operand.h"
-
-enum { CR4_VME = 1 };
+#include "cpu/registers.h"
 
 /* --- PUSH, POP --------------------------------------------------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-/* What system instructions and far transfers share: operands, bits, the end of an op. Private to the files of cpu/exec
+/* What system instructions and far transfers share: operands, the end of an op. Private to the files of cpu/exec
  * and cpu/events that name it.
  */
 #ifndef VMXSIM_CPU_EXEC_SYSTEM_H
@@ -6,69 +6,7 @@
 
 #include "cpu/exec/exec.h"
 #include "cpu/exec/flags.h"
-#include "vmcs/architecture.h"
-
-/* Bits that vmcs/architecture.h has no rule for */
-#define CR0_MP BIT(1)
-#define CR0_EM BIT(2)
-#define CR0_TS BIT(3)
-#define CR0_ET BIT(4)
-#define CR0_NE BIT(5)
-#define CR0_AM BIT(18)
-#define CR4_VME BIT(0)
-#define CR4_PVI BIT(1)
-#define CR4_TSD BIT(2)
-#define CR4_DE BIT(3)
-#define CR4_PSE BIT(4)
-#define CR4_MCE BIT(6)
-#define CR4_PGE BIT(7)
-#define CR4_PCE BIT(8)
-#define CR4_OSFXSR BIT(9)
-#define CR4_OSXMMEXCPT BIT(10)
-#define CR4_UMIP BIT(11)
-#define CR4_SMXE BIT(14)
-#define CR4_FSGSBASE BIT(16)
-#define CR4_OSXSAVE BIT(18)
-#define CR4_SMEP BIT(20)
-#define CR4_SMAP BIT(21)
-#define CR4_PKE BIT(22)
-#define CR4_PKS BIT(24)
-#define CR4_LAM_SUP BIT(28)
-#define CR3_NO_FLUSH BIT(63)
-
-#define RFLAGS_CF BIT(0)
-#define RFLAGS_ALWAYS_1 BIT(1)
-#define RFLAGS_ZF BIT(6)
-#define RFLAGS_NT BIT(14)
-#define RFLAGS_RF BIT(16)
-#define RFLAGS_AC BIT(18)
-#define RFLAGS_VIF BIT(19)
-#define RFLAGS_VIP BIT(20)
-#define RFLAGS_ID BIT(21)
-#define RFLAGS_DF BIT(10)
-/* What POPF and IRET can load: all but the bits that are always 0 or 1. */
-#define RFLAGS_DEFINED (BITS(21, 0) & ~(BIT(1) | BIT(3) | BIT(5) | BIT(15)))
-
-#define DR6_FIXED UINT64_C(0xffff0ff0)
-#define DR6_BREAKPOINTS BITS(3, 0)
-#define DR6_BD BIT(13)
-#define DR6_BS BIT(14)
-#define DR6_BT BIT(15)
-#define DR7_FIXED BIT(10)
-#define DR7_ENABLED BITS(7, 0)
-#define DR7_GD BIT(13)
-#define DEBUGCTL_LBR BIT(0)
-
-#define APIC_BASE_BSP BIT(8)
-
-#define MISC_ENABLE_LIMIT_CPUID BIT(22)
-#define MISC_ENABLE_XD_DISABLE BIT(34)
-#define MISC_ENABLE_MONITOR BIT(18)
-
-#define CET_SHSTK_EN BIT(0)
-#define CET_ENDBR_EN BIT(2)
-
-enum cp_error { CP_NEAR_RET = 1, CP_FAR_RET = 2, CP_ENDBRANCH = 3, CP_RSTORSSP = 4, CP_SETSSBSY = 5 };
+#include "cpu/registers.h"
 
 static inline uint64_t system_mask(unsigned size) {
   return size >= 8 ? UINT64_MAX : (UINT64_C(1) << (size * 8)) - 1;

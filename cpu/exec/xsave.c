@@ -2,8 +2,9 @@
 #include "cpu/exec/simd.h"
 #include "cpu/exec/x87.h"
 #include "cpu/exec/xsave.h"
+#include "cpu/registers.h"
 
-enum { CR0_TS_BIT = 8, CR4_OSXSAVE_BIT = 1 << 18, HEADER_SIZE = 64, ALIGNMENT = 64 };
+enum { HEADER_SIZE = 64, ALIGNMENT = 64 };
 #define COMPACTED (UINT64_C(1) << 63)
 #define BIT_OF(component) (UINT64_C(1) << (component))
 #define X87_BIT BIT_OF(XSAVE_X87)
@@ -113,8 +114,8 @@ struct area {
 /* #UD, #NM, #GP for what is wrong before anything is accessed, CPL for XSAVES and XRSTORS; and where the area is. */
 static bool area_at(struct vcpu *v, const struct ir_op *op, bool supervisor, struct area *area) {
   *area = (struct area){op->memory.segment, operand_address(v, op), op->operand_size == 8};
-  if (!(v->s.cr4 & CR4_OSXSAVE_BIT)) return exec_raise(v, VECTOR_UD);
-  if (v->s.cr0 & CR0_TS_BIT) return exec_raise(v, VECTOR_NM);
+  if (!(v->s.cr4 & CR4_OSXSAVE)) return exec_raise(v, VECTOR_UD);
+  if (v->s.cr0 & CR0_TS) return exec_raise(v, VECTOR_NM);
   if (supervisor && v->cpl) return exec_raise_with_code(v, VECTOR_GP, 0);
   return xsave_aligned(v, area->segment, area->offset, ALIGNMENT);
 }

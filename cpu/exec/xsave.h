@@ -5,9 +5,6 @@
 
 #include "cpu/vcpu.h"
 
-#define MXCSR_MASK UINT32_C(0xffff)
-#define MXCSR_INITIAL UINT32_C(0x1f80)
-
 /* State components by bit of XCR0 and IA32_XSS. */
 enum xsave_component {
   XSAVE_X87,

@@ -1,20 +1,8 @@
-/* Bits of control registers, EFLAGS and paging-structure entries that translation depends on, beside those of
- * vmcs/architecture.h. */
+/* Bits of paging-structure entries and of the error code of a page fault. */
 #ifndef VMXSIM_CPU_MMU_REGISTERS_H
 #define VMXSIM_CPU_MMU_REGISTERS_H
 
-#include "vmcs/architecture.h"
-
-#define CR0_AM BIT(18)
-#define CR3_PCID BITS(11, 0)
-#define CR4_PSE BIT(4)
-#define CR4_PGE BIT(7)
-#define CR4_SMEP BIT(20)
-#define CR4_SMAP BIT(21)
-#define CR4_PKE BIT(22)
-#define CR4_PKS BIT(24)
-#define CR4_LAM_SUP BIT(28)
-#define RFLAGS_AC BIT(18)
+#include "cpu/registers.h"
 
 #define ENTRY_PRESENT BIT(0)
 #define ENTRY_WRITABLE BIT(1)

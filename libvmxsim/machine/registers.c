@@ -5,9 +5,8 @@
 #include "cpu/events/events.h"
 #include "cpu/exec/flags.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/registers.h"
 #include "libvmxsim/machine/machine_internal.h"
-
-#define MXCSR_RESERVED (~UINT32_C(0xffff))
 
 /* In an instruction, or in a listener's callback: what is set now would be lost or do harm. */
 static bool is_busy(const vmxsim_vcpu *vcpu) {
@@ -65,7 +64,7 @@ vmxsim_status vmxsim_vcpu_get_extended_state(vmxsim_vcpu *vcpu, struct vmxsim_ex
 
 vmxsim_status vmxsim_vcpu_set_extended_state(vmxsim_vcpu *vcpu, const struct vmxsim_extended_state *state) {
   struct fpu *const f = &vcpu->cpu.fpu;
-  if (state->size != sizeof *state || (state->mxcsr & MXCSR_RESERVED)) return VMXSIM_ERROR_ARGUMENT;
+  if (state->size != sizeof *state || (state->mxcsr & ~MXCSR_MASK)) return VMXSIM_ERROR_ARGUMENT;
   if (is_busy(vcpu)) return busy(vcpu);
   f->top = state->status >> 11 & 7;
   f->status = (uint16_t)(state->status & ~0x3800u);

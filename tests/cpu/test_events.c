@@ -786,7 +786,7 @@ static void test_shadow_stack_same_level(void **state) {
   (void)state;
   long_mode(0);
   shadow_pages();
-  v->s.s_cet = CET_SHSTK_EN;
+  v->s.s_cet = CET_SH_STK_EN;
   v->s.ssp = SHADOW + 0x100;
   vcpu_update_mode(v);
   CODE_AT(CODE, "\xcd\x30");
@@ -806,7 +806,7 @@ static void test_shadow_stack_tampered(void **state) {
   (void)state;
   long_mode(0);
   shadow_pages();
-  v->s.s_cet = CET_SHSTK_EN;
+  v->s.s_cet = CET_SH_STK_EN;
   v->s.ssp = SHADOW + 0x100;
   vcpu_update_mode(v);
   CODE_AT(CODE, "\xcd\x30");
@@ -815,14 +815,14 @@ static void test_shadow_stack_tampered(void **state) {
   put(v->s.gpr[VMXSIM_RSP], 8, CODE + 3);
   step();
   assert_vector(VECTOR_CP);
-  assert_int_equal(slot64(0), CP_FAR_RET);
+  assert_int_equal(slot64(0), CP_FAR_RET_IRET);
 }
 
 static void test_shadow_stack_inner(void **state) {
   (void)state;
   long_mode(3);
   shadow_pages();
-  v->s.s_cet = CET_SHSTK_EN;
+  v->s.s_cet = CET_SH_STK_EN;
   v->s.pl_ssp[0] = SHADOW + 0x1f8;
   put(SHADOW + 0x1f8, 8, SHADOW + 0x1f8); /* a free token */
   CODE_AT(CODE, "\x0f\x0b");

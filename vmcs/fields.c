@@ -1,7 +1,8 @@
 /* What a field is, by its encoding (SDM 3D, "Field Encoding in VMCS"). Names are in field_names.c. */
+#include "vmcs/architecture.h"
+#include "vmcs/field_slots.h"
 #include "vmcs/text.h"
 #include "vmxsim/capabilities.h"
-#include "vmcs/architecture.h"
 
 enum existence_kind { EXISTS_ALWAYS, EXISTS_IF, EXISTS_IF_CR3_TARGET };
 
@@ -26,26 +27,16 @@ static const struct field_record records[VMXSIM_FIELD_COUNT] = {
 #undef FIELD
 };
 
-/* Encodings have an index in bits 9:1, a kind in bits 11:10 and a width in bits 14:13. No index is above 63. */
-enum { INDEX_BITS = 6, SLOTS = 16 << INDEX_BITS };
-#define SLOT_OF(encoding) \
-  (((((encoding) >> 13) & 3) << (INDEX_BITS + 2)) | ((((encoding) >> 10) & 3) << INDEX_BITS) | \
-   (((encoding) >> 1) & 0x3f))
-
-/* The number of a field plus 1, by the slot of its encoding. */
-static const uint8_t slots[SLOTS] = {
-#define FIELD(encoding, name, exists, term) [SLOT_OF(encoding)] = VMXSIM_FIELD_##name + 1,
+const uint8_t field_slots[FIELD_SLOTS] = {
+#define FIELD(encoding, name, exists, term) [FIELD_SLOT_OF(encoding)] = VMXSIM_FIELD_##name + 1,
 #include "vmxsim/tables/fields.def"
 #undef FIELD
 };
 _Static_assert(VMXSIM_FIELD_COUNT < 255, "field numbers fit into the slots");
 
 vmxsim_field vmxsim_field_from_encoding(uint32_t encoding) {
-  const uint32_t fixed_zero = ~UINT32_C(0x6fff) | (0x3f8u & ~((1u << (INDEX_BITS + 1)) - 1));
-  if (encoding & fixed_zero) return VMXSIM_FIELD_COUNT;
   if ((encoding & 1) && ((encoding >> 13) & 3) != VMXSIM_WIDTH_64) return VMXSIM_FIELD_COUNT;
-  const unsigned number = slots[SLOT_OF(encoding)];
-  return number ? (vmxsim_field)(number - 1) : VMXSIM_FIELD_COUNT;
+  return field_from_full_encoding(encoding & ~UINT32_C(1));
 }
 
 uint32_t vmxsim_field_encoding(vmxsim_field field) {

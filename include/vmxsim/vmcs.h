@@ -67,6 +67,13 @@ vmxsim_status vmxsim_vmread(const struct vmxsim_vmcs *vmcs, const struct vmxsim_
 vmxsim_status vmxsim_vmwrite(struct vmxsim_vmcs *vmcs, const struct vmxsim_capabilities *capabilities,
                              uint64_t encoding, unsigned operand_bits, uint64_t value);
 
+/* What a processor lets VMREAD and VMWRITE see of a field: the bits of its value that they read and write. */
+struct vmxsim_field_access {
+  uint64_t readable; /* 0: the processor has no such field */
+  uint64_t writable; /* 0: nor can it be written */
+};
+struct vmxsim_field_access vmxsim_field_access_of(vmxsim_field field, const struct vmxsim_capabilities *capabilities);
+
 /* The region: 4096 bytes. docs/vmcs-region.md documents the layout, version VMXSIM_VMCS_REGION_LAYOUT.
  * The SDM fixes only bytes 0 to 7 (revision identifier with the shadow indicator in bit 31, VMX-abort indicator);
  * software may copy a whole region after VMCLEAR and VMPTRLD the copy. */

@@ -69,6 +69,11 @@ static inline void flags_set_logic(struct vcpu *v, unsigned size, uint64_t resul
   v->lazy.size = (uint8_t)size;
 }
 
+/* All of them are 0: the result is neither 0 nor negative, and has one bit. */
+static inline void flags_set_none(struct vcpu *v) {
+  flags_set_logic(v, 8, 1);
+}
+
 /* The last bit that a shift moved out. */
 static inline bool flags_shifted_out(const struct lazy_flags *l) {
   unsigned bits = l->size * 8u;

@@ -2,6 +2,7 @@
  *
  *   vmx_port.c          what the engine asks of the processor
  *   vmx_instructions.c  VMXON to INVVPID; vmx_information.c: what VM exits report of an instruction
+ *   vmx_fields.c        VMREAD and VMWRITE in VMX root operation
  *   vmx_tpr.c           CR8
  *   vmx_intercepts.def  VM exits that other instructions cause (vmx_intercepts.h)
  *
@@ -11,6 +12,10 @@
 #define VMXSIM_CPU_EXEC_VMX_H
 
 #include "cpu/vcpu.h"
+
+/* The handler of every instruction of VMX; and of some a quicker one, NULL if there is none. */
+ir_execute exec_vmx;
+ir_execute *vmx_bind_field(const struct ir_op *op); /* VMREAD, VMWRITE */
 
 /* To be called once, before the first reset. Everything else of the vCPU but `vmx` has to be there. */
 void exec_vmx_init(struct vcpu *vcpu);

@@ -19,42 +19,29 @@ struct form {
   vmx_information *information;
 };
 
-static const struct form *form_of(const struct ir_op *op) {
-  static const struct form forms[] = {
-      {VMXSIM_VMXON, NONE, 0, vmx_memory_information},
-      {VMXSIM_VMXOFF, NONE, NONE, NULL},
-      {VMXSIM_VMPTRLD, NONE, 0, vmx_memory_information},
-      {VMXSIM_VMPTRST, NONE, 0, vmx_memory_information},
-      {VMXSIM_VMCLEAR, NONE, 0, vmx_memory_information},
-      {VMXSIM_VMREAD, 1, 0, vmx_field_information},
-      {VMXSIM_VMWRITE, 0, 1, vmx_field_information},
-      {VMXSIM_VMLAUNCH, NONE, NONE, NULL},
-      {VMXSIM_VMRESUME, NONE, NONE, NULL},
-      {VMXSIM_VMCALL, NONE, NONE, NULL},
-      {VMXSIM_VMFUNC, NONE, NONE, NULL},
-      {VMXSIM_INVEPT, 0, 1, vmx_invalidate_information},
-      {VMXSIM_INVVPID, 0, 1, vmx_invalidate_information},
-  };
-  switch (op->opcode) {
-#define FORM(name) \
-  case IR_##name: return &forms[VMXSIM_##name];
-    FORM(VMXON)
-    FORM(VMXOFF)
-    FORM(VMPTRLD)
-    FORM(VMPTRST)
-    FORM(VMCLEAR)
-    FORM(VMREAD)
-    FORM(VMWRITE)
-    FORM(VMLAUNCH)
-    FORM(VMRESUME)
-    FORM(VMCALL)
-    FORM(VMFUNC)
-    FORM(INVEPT)
-    FORM(INVVPID)
-#undef FORM
-  default: return NULL;
-  }
-}
+static const struct form forms[] = {
+    {VMXSIM_VMXON, NONE, 0, vmx_memory_information},
+    {VMXSIM_VMXOFF, NONE, NONE, NULL},
+    {VMXSIM_VMPTRLD, NONE, 0, vmx_memory_information},
+    {VMXSIM_VMPTRST, NONE, 0, vmx_memory_information},
+    {VMXSIM_VMCLEAR, NONE, 0, vmx_memory_information},
+    {VMXSIM_VMREAD, 1, 0, vmx_field_information},
+    {VMXSIM_VMWRITE, 0, 1, vmx_field_information},
+    {VMXSIM_VMLAUNCH, NONE, NONE, NULL},
+    {VMXSIM_VMRESUME, NONE, NONE, NULL},
+    {VMXSIM_VMCALL, NONE, NONE, NULL},
+    {VMXSIM_VMFUNC, NONE, NONE, NULL},
+    {VMXSIM_INVEPT, 0, 1, vmx_invalidate_information},
+    {VMXSIM_INVVPID, 0, 1, vmx_invalidate_information},
+};
+
+/* One more than the row of an opcode in `forms`; 0: it is none of VMX. */
+static const uint8_t rows[IR_OPCODE_COUNT] = {
+#define ROW(name) [IR_##name] = VMXSIM_##name + 1
+    ROW(VMXON),    ROW(VMXOFF),   ROW(VMPTRLD), ROW(VMPTRST), ROW(VMCLEAR), ROW(VMREAD),  ROW(VMWRITE),
+    ROW(VMLAUNCH), ROW(VMRESUME), ROW(VMCALL),  ROW(VMFUNC),  ROW(INVEPT),  ROW(INVVPID),
+#undef ROW
+};
 
 /* The operand that the engine reads or writes when its turn comes. */
 struct operand {
@@ -106,8 +93,8 @@ static void charge(struct vcpu *v, bool by_guest, bool exited) {
   if (exited) vcpu_charge_transition(v, TRANSITION_VM_EXIT);
 }
 
-static void execute(struct vcpu *v, const struct ir_op *op) {
-  const struct form *const form = form_of(op);
+void exec_vmx(struct vcpu *v, const struct ir_op *op) {
+  const struct form *const form = &forms[rows[op->opcode] - 1];
   const unsigned size = vcpu_in_64_bit_mode(v) ? 8 : 4;
   struct operand operand = {v, op, form->other};
   struct vmxsim_vmx_instruction instruction = {
@@ -138,5 +125,7 @@ static void execute(struct vcpu *v, const struct ir_op *op) {
 }
 
 ir_execute *system_bind_vmx(const struct ir_op *op) {
-  return form_of(op) ? execute : NULL;
+  ir_execute *const field = vmx_bind_field(op);
+  if (field) return field;
+  return rows[op->opcode] ? exec_vmx : NULL;
 }

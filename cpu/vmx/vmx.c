@@ -21,6 +21,15 @@ void vmxsim_vmx_reset(struct vmxsim_vmx *vmx) {
       .preemption_deadline = UINT64_MAX,
   };
   vmxsim_processor_state_usual(&vmx->processor);
+  vmxsim_vmx_capabilities_changed(vmx);
+}
+
+/* The access to what is no field stays that of none. */
+void vmxsim_vmx_capabilities_changed(struct vmxsim_vmx *vmx) {
+  vmx->verdict_holds = false;
+  for (unsigned i = 0; i < VMXSIM_FIELD_COUNT; i++) {
+    vmx->access[i] = vmxsim_field_access_of((vmxsim_field)i, vmx->capabilities);
+  }
 }
 
 void vmxsim_vmx_supported(struct vmxsim_capabilities *capabilities) {

@@ -158,9 +158,11 @@ struct vmxsim_vmx {
   uint64_t current;        /* current-VMCS pointer */
   struct vmxsim_vmcs vmcs; /* the current VMCS, decoded, while there is one */
 
+  /* What the capabilities make of each field; the last one is no field. */
+  struct vmxsim_field_access access[VMXSIM_FIELD_COUNT + 1];
+
   /* The verdict on the last VM entry with this VMCS and what it was about; while it holds, only what changed since is
-   * evaluated again (clear verdict_holds after a change of the capabilities). `processor` also has the items that are
-   * not in vmxsim_state (dual_monitor, in_seam ...): 0. */
+   * evaluated again. `processor` also has the items that are not in vmxsim_state (dual_monitor, in_seam ...): 0. */
   struct vmxsim_processor_state processor;
   struct vmxsim_verdict verdict;
   bool verdict_holds;
@@ -183,6 +185,9 @@ struct vmxsim_vmx {
 /* Outside VMX operation. Everything is borrowed and must stay. */
 void vmxsim_vmx_init(struct vmxsim_vmx *vmx, struct vmxsim_state *state, const struct vmxsim_capabilities *capabilities,
                      const struct vmxsim_vmx_port *port, void *context);
+
+/* To be called after a change of the capabilities. */
+void vmxsim_vmx_capabilities_changed(struct vmxsim_vmx *vmx);
 
 /* The processor was reset: outside VMX operation again; nothing is written to memory. */
 void vmxsim_vmx_reset(struct vmxsim_vmx *vmx);

@@ -55,12 +55,20 @@ static bool masked_store_step(struct vcpu *v, const struct ir_op *op) {
 }
 EXEC_HANDLER(masked_store, masked_store_step)
 
-/* MASKMOVQ, MASKMOVDQU: bytes of operand 0 under operand 1 to [rDI]. As on silicon all of the operand must be writable,
- * whatever the mask; with a mask of zeros that is "implementation dependent" (SDM 2B, "MASKMOVDQU"). */
+/* As on silicon all of the operand must be writable, whatever the mask; with a mask of zeros that is "implementation
+ * dependent" (SDM 2B, "MASKMOVDQU"). Alignment is that of quadwords, 16 bytes being two of them: #AC "may or may not be
+ * generated depending on processor implementation when data addresses are not aligned on an 8-byte boundary" (SDM 3A,
+ * "Alignment Check Exception"). */
+static bool masked_bytes_writable(struct vcpu *v, const struct ir_op *op) {
+  const uint64_t offset = offset_of(v, op, 0);
+  return mem_probe_write(v, op->memory.segment, offset, 8, 0) &&
+         mem_probe_write(v, op->memory.segment, offset, op->operand[0].size, 1);
+}
+
+/* MASKMOVQ, MASKMOVDQU: bytes of operand 0 under operand 1 to [rDI]. */
 static bool masked_bytes_step(struct vcpu *v, const struct ir_op *op) {
   union simd mask, value;
-  if (!simd_available(v, op)) return false;
-  if (!mem_probe_write(v, op->memory.segment, offset_of(v, op, 0), op->operand[0].size, 0)) return false;
+  if (!simd_available(v, op) || !masked_bytes_writable(v, op)) return false;
   simd_get(v, &op->operand[0], &value);
   simd_get(v, &op->operand[1], &mask);
   if (!store_masked(v, op, &mask, &value, op->operand[0].size, 1)) return false;

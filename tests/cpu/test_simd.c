@@ -32,8 +32,11 @@ void vcpu_raise_with_code(struct vcpu *v, unsigned vector, uint32_t error_code) 
   v->exception.error_code = error_code;
 }
 
+static bool checks_alignment; /* EFLAGS.AC at CPL 3 */
+
 static bool good(struct vcpu *v, uint64_t offset, size_t size, unsigned alignment) {
   if (alignment && offset % alignment) return exec_raise_with_code(v, VECTOR_GP, 0);
+  if (!alignment && checks_alignment && offset % size) return exec_raise_with_code(v, VECTOR_AC, 0);
   const uint64_t at = offset - memory_base;
   return at + size <= readable && at + size >= at ? true : exec_raise_with_code(v, VECTOR_PF, 0);
 }
@@ -81,8 +84,8 @@ bool mem_write(struct vcpu *v, unsigned segment, uint64_t offset, unsigned size,
   return mem_write_slow(v, segment, offset, size, value);
 }
 bool mem_probe_write(struct vcpu *v, unsigned segment, uint64_t offset, size_t size, unsigned alignment) {
-  (void)segment, (void)alignment;
-  return good(v, offset, size, 0);
+  (void)segment;
+  return good(v, offset, size, alignment);
 }
 bool mem_rmw_read(struct vcpu *v, unsigned segment, uint64_t offset, unsigned size, uint64_t *value,
                   struct mem_rmw *rmw) {
@@ -468,6 +471,89 @@ static void test_alignment(void **state) {
   destroy(v);
 }
 
+static int masked_move(struct vcpu *v, const char *bytes, unsigned at) {
+  v->s.gpr[VMXSIM_RDI] = memory_base + at;
+  return run_bytes(v, bytes);
+}
+
+/* Bytes under the mask; all of the memory must be writable; as quadwords they want 8 bytes aligned, which tells #AC. */
+static void test_masked_bytes(void **state) {
+  (void)state;
+  static const char maskmovdqu[] = "\x66\x0f\xf7\xc1\0\0\0", vmaskmovdqu[] = "\xc5\xf9\xf7\xc1\0\0\0";
+  static const char maskmovq[] = "\x0f\xf7\xc1\0\0\0\0";
+  struct vcpu *v = create();
+  memset(memory, 0, sizeof memory);
+  memset(v->fpu.ymm[0], 0xaa, 16);
+  memset(v->fpu.ymm[1], 0x7f, 16);
+  v->fpu.ymm[1][3] = v->fpu.ymm[1][15] = 0x80;
+  assert_int_equal(masked_move(v, maskmovdqu, 21), -1);
+  for (unsigned i = 0; i < 48; i++) assert_int_equal(memory[i], i == 21 + 3 || i == 21 + 15 ? 0xaa : 0);
+  assert_int_equal(masked_move(v, maskmovdqu, MEMORY - 15), VECTOR_PF);
+  checks_alignment = true;
+  assert_int_equal(masked_move(v, maskmovdqu, 8), -1);
+  assert_int_equal(masked_move(v, maskmovdqu, 4), VECTOR_AC);
+  assert_int_equal(masked_move(v, vmaskmovdqu, 24), -1);
+  assert_int_equal(masked_move(v, vmaskmovdqu, 30), VECTOR_AC);
+  assert_int_equal(masked_move(v, maskmovq, 40), -1);
+  assert_int_equal(masked_move(v, maskmovq, 44), VECTOR_AC);
+  assert_int_equal(masked_move(v, maskmovdqu, MEMORY - 8), VECTOR_PF);
+  checks_alignment = false;
+  destroy(v);
+}
+
+/* --- DPPS, DPPD xmm0, xmm1 --- */
+
+static void set_vector(struct vcpu *v, unsigned reg, const void *bytes) {
+  memset(v->fpu.ymm[reg], 0, 32);
+  memcpy(v->fpu.ymm[reg], bytes, 16);
+}
+
+/* The sum of the pairs' sums: (2^60 + 1) + (-2^60 + 1), where adding one after the other would give 1. */
+static void test_order_of_additions(void **state) {
+  (void)state;
+  static const float terms[4] = {0x1p60f, 1, -0x1p60f, 1}, ones[4] = {1, 1, 1, 1}, few[4] = {2, 3, 5, 7};
+  struct vcpu *v = create();
+  set_vector(v, 0, terms);
+  set_vector(v, 1, ones);
+  assert_int_equal(run_bytes(v, "\x66\x0f\x3a\x40\xc1\xf1\0"), -1);
+  assert_true(get_single(v, 0) == 0);
+  set_vector(v, 0, few);
+  assert_int_equal(run_bytes(v, "\x66\x0f\x3a\x40\xc1\xb4\0"), -1); /* without element 2, to element 2 */
+  float sums[4];
+  memcpy(sums, v->fpu.ymm[0], sizeof sums);
+  assert_true(sums[0] == 0 && sums[1] == 0 && sums[2] == 12 && sums[3] == 0);
+  destroy(v);
+}
+
+/* A sum of two NaNs is the first of them, which is the one of the lower elements; elements left out raise nothing. */
+static void test_nan_of_dot_product(void **state) {
+  (void)state;
+  static const uint32_t nans[4] = {0x3f800000, 0x7fc00001, 0x7fc00002, 0x7f800003}; /* the last one signals */
+  static const float ones[4] = {1, 1, 1, 1};
+  static const uint64_t doubles[2] = {0x7ff8000000000001, 0x7ff8000000000002};
+  static const double double_ones[2] = {1, 1};
+  struct vcpu *v = create();
+  uint32_t got;
+  uint64_t got_double;
+  set_vector(v, 0, nans);
+  set_vector(v, 1, ones);
+  assert_int_equal(run_bytes(v, "\x66\x0f\x3a\x40\xc1\x71\0"), -1);
+  memcpy(&got, v->fpu.ymm[0], 4);
+  assert_int_equal(got, 0x7fc00001);
+  assert_int_equal(v->fpu.mxcsr & 0x3f, 0);
+  set_vector(v, 0, nans);
+  assert_int_equal(run_bytes(v, "\x66\x0f\x3a\x40\xc1\x91\0"), -1); /* elements 0 and 3 */
+  memcpy(&got, v->fpu.ymm[0], 4);
+  assert_int_equal(got, 0x7fc00003);
+  assert_int_equal(v->fpu.mxcsr & 0x3f, 1);
+  set_vector(v, 0, doubles);
+  set_vector(v, 1, double_ones);
+  assert_int_equal(run_bytes(v, "\x66\x0f\x3a\x41\xc1\x32\0"), -1);
+  memcpy(&got_double, v->fpu.ymm[0] + 8, 8);
+  assert_true(got_double == doubles[0]);
+  destroy(v);
+}
+
 /* VPGATHERDD xmm0, [rsi + xmm1 * 4], xmm2, whose last element faults; then it is there, and the rest is done. */
 static void test_gather(void **state) {
   (void)state;
@@ -588,11 +674,18 @@ static void test_approximations(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_against_host),    cmocka_unit_test(test_unmasked),
-      cmocka_unit_test(test_control_bits),    cmocka_unit_test(test_alignment),
-      cmocka_unit_test(test_gather),          cmocka_unit_test(test_save),
-      cmocka_unit_test(test_restore_checks),  cmocka_unit_test(test_approximations),
+      cmocka_unit_test(test_against_host),
+      cmocka_unit_test(test_unmasked),
+      cmocka_unit_test(test_control_bits),
+      cmocka_unit_test(test_alignment),
+      cmocka_unit_test(test_gather),
+      cmocka_unit_test(test_save),
+      cmocka_unit_test(test_restore_checks),
+      cmocka_unit_test(test_approximations),
       cmocka_unit_test(test_exact_underflow),
+      cmocka_unit_test(test_masked_bytes),
+      cmocka_unit_test(test_order_of_additions),
+      cmocka_unit_test(test_nan_of_dot_product),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

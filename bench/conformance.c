@@ -61,9 +61,10 @@ static void judge(struct comparison_run *run, unsigned i, const struct test_resu
   tally->cases++;
   if (expected->vector == NO_VECTOR) {
     run->unanswered++;
+    printf("did not end on the host's processor: --show %zu 0x%" PRIx64 "\n", run->form[i], run->case_seed[i]);
     return;
   }
-  if (results_agree(&run->test[i], &op, expected, &actual, &run->explained)) return;
+  if (results_agree(run->model, &run->test[i], &op, expected, &actual, &run->explained)) return;
   run->differences++;
   tally->differences++;
   report(run, i, expected, &actual);
@@ -165,7 +166,7 @@ static int show(struct comparison_run *run, size_t form, uint64_t seed) {
   print_case(stdout, &run->test[0], &op);
   printf("  ends by vector %u\n", expected->vector);
   print_differences(stdout, &run->test[0], &op, expected, &actual);
-  return results_agree(&run->test[0], &op, expected, &actual, NULL) ? 0 : 1;
+  return results_agree(run->model, &run->test[0], &op, expected, &actual, NULL) ? 0 : 1;
 }
 
 /* A case of a form, one that does not fault if that is easily had. */

@@ -107,10 +107,10 @@ static void compare_all(struct comparison *c, const struct test_result *expected
   compare_memory(c, expected, actual);
 }
 
-bool results_agree(const struct test_case *test, const struct ir_op *op, const struct test_result *expected,
-                   struct test_result *actual, struct exception_counts *counts) {
+bool results_agree(struct model *model, const struct test_case *test, const struct ir_op *op,
+                   const struct test_result *expected, struct test_result *actual, struct exception_counts *counts) {
   struct comparison c = {test, op, NULL, false};
-  const struct dispute dispute = {test, op, expected, actual};
+  const struct dispute dispute = {test, op, expected, actual, model};
   compare_all(&c, expected, actual);
   if (!c.differ) return true;
   exceptions_forgive(&dispute, counts);

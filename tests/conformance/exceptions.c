@@ -36,20 +36,60 @@ uint64_t operand_linear(const struct dispute *d) {
   return offset + (segment == VMXSIM_FS ? s->fs_base : segment == VMXSIM_GS ? s->gs_base : 0);
 }
 
-uint64_t stack_linear(const struct dispute *d) {
-  const uint64_t sp = d->test->state.gpr[VMXSIM_RSP];
+uint64_t stack_linear(const struct dispute *d, unsigned offset) {
+  const uint64_t sp = d->test->state.gpr[VMXSIM_RSP] + offset;
   if (d->test->mode == CODE_64) return sp;
   return d->test->mode == CODE_32 ? (uint32_t)sp : ARENA_BASE + (uint64_t)(uint16_t)sp;
+}
+
+const uint8_t *opcode_bytes(const struct test_case *test) {
+  static const uint8_t prefixes[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3};
+  const uint8_t *at = test->code, *end = test->code + CASE_CODE_MAX - 3;
+  while (at < end && (memchr(prefixes, *at, sizeof prefixes) || (test->mode == CODE_64 && (*at & 0xf0) == 0x40))) at++;
+  return at;
+}
+
+void read_before(const struct dispute *d, uint64_t linear, void *bytes, unsigned size) {
+  uint8_t image[ARENA_SIZE];
+  memset(bytes, 0, size);
+  if (linear - ARENA_BASE > ARENA_SIZE - size) return;
+  arena_fill(image);
+  arena_apply(image, d->test);
+  memcpy(bytes, image + (linear - ARENA_BASE), size);
+}
+
+bool silicon_holds(const struct dispute *d, uint64_t linear, uint64_t value, unsigned size) {
+  uint64_t first = linear & ~UINT64_C(7), words[2], held = 0;
+  read_before(d, first, words, sizeof words);
+  for (unsigned i = 0; i < d->silicon->changes; i++) {
+    const uint64_t number = d->silicon->change[i].word - (first - ARENA_BASE) / 8;
+    if (number < 2) words[number] = d->silicon->change[i].value;
+  }
+  memcpy(&held, (const uint8_t *)words + (linear - first), size);
+  return !memcmp(&held, &value, size);
+}
+
+/* --- to put something else in the place of the model's result ---------------------------------------------------- */
+
+void fault_instead(const struct dispute *d, unsigned vector, uint32_t error_code) {
+  d->model->state = d->test->state;
+  d->model->state.rflags |= FLAG_RF;
+  d->model->vector = vector;
+  d->model->error_code = error_code;
+  d->model->cr2 = 0;
+  d->model->changes = 0;
+}
+
+/* A fault is one of the instruction that was, wherever the other one begins. */
+void execute_instead(const struct dispute *d, const struct test_case *other) {
+  model_execute(d->machine, other, d->model);
+  if (d->model->state.rip == other->state.rip) d->model->state.rip = d->test->state.rip;
 }
 
 /* --- to forgive -------------------------------------------------------------------------------------------------- */
 
 static size_t size_of(const struct test_result *result) {
   return offsetof(struct test_result, change) + result->changes * sizeof result->change[0];
-}
-
-void forgive_all(const struct dispute *d) {
-  memcpy(d->model, d->silicon, size_of(d->silicon));
 }
 
 void forgive_fault(const struct dispute *d) {
@@ -62,12 +102,9 @@ void forgive_fault(const struct dispute *d) {
 
 /* --- words of memory --- */
 
-static uint64_t word_before(const struct test_case *test, uint32_t word) {
-  uint8_t image[ARENA_SIZE];
+static uint64_t word_before(const struct dispute *d, uint32_t word) {
   uint64_t value;
-  arena_fill(image);
-  arena_apply(image, test);
-  memcpy(&value, image + (size_t)word * 8, 8);
+  read_before(d, ARENA_BASE + (uint64_t)word * 8, &value, sizeof value);
   return value;
 }
 
@@ -96,7 +133,7 @@ static void set_word(struct test_result *result, uint32_t word, uint64_t before,
 }
 
 static void forgive_word(const struct dispute *d, uint32_t word, uint64_t mask) {
-  const uint64_t before = word_before(d->test, word);
+  const uint64_t before = word_before(d, word);
   const uint64_t silicon = word_after(d->silicon, word, before), model = word_after(d->model, word, before);
   if ((silicon ^ model) & mask) set_word(d->model, word, before, (model & ~mask) | (silicon & mask));
 }
@@ -112,9 +149,18 @@ void forgive_bytes(const struct dispute *d, uint64_t linear, unsigned size) {
   }
 }
 
+void forgive_pushed(const struct dispute *d, const uint64_t *values, unsigned count, unsigned size) {
+  for (unsigned i = 0; i < count; i++) {
+    const uint64_t at = stack_linear(d, 0) - (uint64_t)(i + 1) * size;
+    if (silicon_holds(d, at, values[i], size)) forgive_bytes(d, at, size);
+  }
+}
+
 /* --- all rules --------------------------------------------------------------------------------------------------- */
 
-static const struct exception_rule *const lists[] = {exceptions_of_flags, exceptions_of_values, exceptions_of_faults};
+/* Encodings first: what silicon takes for another instruction is judged as that. */
+static const struct exception_rule *const lists[] = {exceptions_of_encodings, exceptions_of_flags, exceptions_of_values,
+                                                     exceptions_of_faults};
 enum { LISTS = sizeof lists / sizeof *lists };
 
 static const struct exception_rule *rule_at(unsigned number) {

@@ -1,11 +1,13 @@
 /* Where two processors may differ, by instruction and bit, with the manual's words on it: a list of rules.
  *
- * exceptions_flags.c has those on flags, exceptions_values.c those on results and on what is saved, exceptions_faults.c
- * those on which of several faults is raised.
+ * exceptions_encodings.c has those on encodings that one processor takes for another instruction, exceptions_flags.c
+ * those on flags, exceptions_values.c those on results and on what is saved, exceptions_faults.c those on which of
+ * several faults is raised.
  */
 #ifndef VMXSIM_TESTS_CONFORMANCE_EXCEPTIONS_H
 #define VMXSIM_TESTS_CONFORMANCE_EXCEPTIONS_H
 
+#include "tests/conformance/execute.h"
 #include "tests/conformance/forms.h"
 
 /* One result held against the other. */
@@ -14,6 +16,7 @@ struct dispute {
   const struct ir_op *op;
   const struct test_result *silicon;
   struct test_result *model;
+  struct model *machine; /* to execute something else on */
 };
 
 /* How many results each rule made the same, by its number. */

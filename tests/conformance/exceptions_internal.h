@@ -12,7 +12,8 @@ struct exception_rule {
 };
 
 /* They end with one without a name. */
-extern const struct exception_rule exceptions_of_flags[], exceptions_of_values[], exceptions_of_faults[];
+extern const struct exception_rule exceptions_of_encodings[], exceptions_of_flags[], exceptions_of_values[],
+    exceptions_of_faults[];
 
 /* --- questions --- */
 
@@ -24,14 +25,29 @@ bool is_one_of(const struct ir_op *op, const uint16_t *opcodes, size_t count);
 /* Of the memory operand, without what a bit offset adds. */
 uint64_t operand_offset(const struct dispute *dispute);
 uint64_t operand_linear(const struct dispute *dispute);
-/* Of SP before the instruction. */
-uint64_t stack_linear(const struct dispute *dispute);
+/* Of what was `offset` bytes above SP before the instruction. */
+uint64_t stack_linear(const struct dispute *dispute, unsigned offset);
+
+/* What memory held before the instruction. */
+void read_before(const struct dispute *dispute, uint64_t linear, void *bytes, unsigned size);
+/* Whether silicon left `value` there. */
+bool silicon_holds(const struct dispute *dispute, uint64_t linear, uint64_t value, unsigned size);
+/* The first byte that is no prefix. */
+const uint8_t *opcode_bytes(const struct test_case *test);
 
 /* --- to forgive --- */
 
-void forgive_all(const struct dispute *dispute);
 /* Vector, error code and CR2, and RF in the image of RFLAGS. */
 void forgive_fault(const struct dispute *dispute);
 void forgive_bytes(const struct dispute *dispute, uint64_t linear, unsigned size);
+/* The values from SP down, where they are what silicon pushed: by a fault that came behind that. */
+void forgive_pushed(const struct dispute *dispute, const uint64_t *values, unsigned count, unsigned size);
+
+/* --- to put something else in the place of the model's result --- */
+
+/* A fault, with nothing done before it. */
+void fault_instead(const struct dispute *dispute, unsigned vector, uint32_t error_code);
+/* What the model makes of another instruction. */
+void execute_instead(const struct dispute *dispute, const struct test_case *other);
 
 #endif

@@ -227,6 +227,12 @@ static bool has_error_code(unsigned vector) {
   return vector == VECTOR_DF || (vector >= VECTOR_TS && vector <= VECTOR_PF) || vector == VECTOR_AC;
 }
 
+/* As the way back from the system to user code leaves it, behind which silicon's are read (SDM 2A, "IRET": of a null
+ * selector "SegmentSelector := 0"). */
+static uint16_t selector_behind_return(uint16_t selector) {
+  return selector < 4 ? 0 : selector;
+}
+
 /* The user's part of the state, from the stack frame that the exception left. */
 static void store_state(struct model *model, const struct vmxsim_state *s, struct test_result *result) {
   enum { RIP, CS, RFLAGS, RSP, SS };
@@ -240,7 +246,7 @@ static void store_state(struct model *model, const struct vmxsim_state *s, struc
   to->gpr[VMXSIM_RSP] = frame[RSP];
   to->rip = frame[RIP];
   to->rflags = frame[RFLAGS];
-  for (unsigned i = 0; i < VMXSIM_SEGMENTS; i++) to->selector[i] = s->segment[i].selector;
+  for (unsigned i = 0; i < VMXSIM_SEGMENTS; i++) to->selector[i] = selector_behind_return(s->segment[i].selector);
   to->selector[VMXSIM_CS] = (uint16_t)frame[CS];
   to->selector[VMXSIM_SS] = (uint16_t)frame[SS];
   to->fs_base = s->segment[VMXSIM_FS].base;

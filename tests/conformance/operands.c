@@ -186,14 +186,23 @@ static void set_stack(const struct placement *p, uint64_t linear) {
   set_register(p, VMXSIM_RSP, width, linear - segment_base(p, VMXSIM_SS));
 }
 
+/* Whether `count` elements to both sides are where the instruction is. Silicon repeats what it has decoded, the model
+ * fetches it anew as a processor does that was interrupted: no case overwrites itself and goes on. */
+static bool reaches_itself(const struct placement *p, uint64_t linear, unsigned count) {
+  const uint64_t reach = (uint64_t)count * p->op->operand[0].size + CASE_CODE_MAX;
+  const uint64_t code = p->test->state.rip + (p->test->mode == CODE_16 ? ARENA_BASE : 0);
+  return linear - code + reach <= 2 * reach;
+}
+
 static void string_operands(const struct placement *p, uint64_t linear) {
   struct rng *rng = p->rng;
   const unsigned width = p->op->address_size;
-  const unsigned count = rng_chance(rng, 900) ? rng_below(rng, 40) : rng_below(rng, 2000);
+  unsigned count = rng_chance(rng, 900) ? rng_below(rng, 40) : rng_below(rng, 2000);
   uint64_t other = choose_target(p, p->op->operand[0].size);
   if (rng_chance(rng, 400)) other = linear + rng_below(rng, 40) - 20;
   if (rng_chance(rng, 300)) other = linear;
   if (rng_chance(rng, 300)) p->test->state.rflags ^= FLAG_DF;
+  if (reaches_itself(p, other, count)) count = 1;
   set_register(p, VMXSIM_RCX, width, count);
   set_register(p, VMXSIM_RDI, width, other - segment_base(p, VMXSIM_ES));
 }
@@ -225,6 +234,12 @@ static void saved_state_operands(const struct placement *p, uint64_t linear) {
   p->test->image_at = (uint32_t)linear;
 }
 
+/* MXCSR with reserved bits, but for bit 17, which AMD's have. */
+static void reserved_mxcsr(const struct placement *p, uint64_t linear) {
+  const uint32_t mxcsr = (uint32_t)rng_next(p->rng) & ~(UINT32_C(1) << 17);
+  patch(p, linear, &mxcsr, sizeof mxcsr);
+}
+
 /* Control words without reserved bits, an environment that is possible. */
 static void control_operands(const struct placement *p, uint64_t linear) {
   struct user_state other;
@@ -248,9 +263,17 @@ static void decimal_operand(const struct placement *p, uint64_t linear) {
   patch(p, linear, bytes, 10);
 }
 
+/* Far calls of 16-bit code to a 64-bit segment do not end on AMD's processors: their pushes fault at addresses that the
+ * system finds nothing wrong with. */
+static bool never_ends(const struct placement *p, uint16_t selector) {
+  enum { RPL = 3 };
+  return p->op->opcode == IR_CALL_FAR && p->test->mode == CODE_16 && (selector | RPL) == SELECTOR_CODE_64;
+}
+
 /* A selector in a register, or in memory as the whole of it or behind an offset. */
 static void selector_operands(const struct placement *p, uint64_t linear, unsigned before) {
-  const uint64_t selector = choose_selector(p->rng);
+  const uint16_t chosen = choose_selector(p->rng);
+  const uint64_t selector = never_ends(p, chosen) ? SELECTOR_CODE_32 : chosen;
   uint8_t bytes[16] = {0};
   const uint64_t offset = choose_code_address(p->rng);
   memcpy(bytes, &offset, 8);
@@ -337,7 +360,10 @@ static void special_operands(const struct placement *p, uint64_t linear) {
   case IR_VLDMXCSR:
   case IR_FLDENV:
   case IR_FRSTOR:
-    if (rng_chance(p->rng, 850)) control_operands(p, linear);
+    if (rng_chance(p->rng, 850))
+      control_operands(p, linear);
+    else if (p->op->opcode == IR_LDMXCSR || p->op->opcode == IR_VLDMXCSR)
+      reserved_mxcsr(p, linear);
     break;
   case IR_FBLD: decimal_operand(p, linear); break;
   case IR_LDS:

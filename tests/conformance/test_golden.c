@@ -14,7 +14,7 @@ static bool agrees(struct model *model, const struct test_case *test, const stru
   memset(&op, 0, sizeof op);
   decode_instruction(model_decoder(model), forms_decode_mode(test->mode), test->code, test->length, &op);
   model_execute(model, test, &actual);
-  if (results_agree(test, &op, silicon, &actual, NULL)) return true;
+  if (results_agree(model, test, &op, silicon, &actual, NULL)) return true;
   print_case(stdout, test, &op);
   print_differences(stdout, test, &op, silicon, &actual);
   return false;

@@ -9,12 +9,22 @@ static void require(bool condition) {
   if (!condition) abort();
 }
 
-static vmxsim_machine *create(void) {
-  vmxsim_machine *machine = NULL;
+/* One machine for all inputs, and what each finds it as: what creates one is megabytes of memory. */
+struct start {
+  vmxsim_machine *machine;
+  vmxsim_snapshot *snapshot;
+  const void *bytes;
+  size_t size;
+};
+
+static struct start create(void) {
+  struct start start = {NULL, NULL, NULL, 0};
   const struct vmxsim_machine_options options = {.size = sizeof options};
-  require(vmxsim_machine_create(&options, &machine) == VMXSIM_OK);
-  require(vmxsim_machine_map(machine, 0, 0x4000, VMXSIM_RAM, NULL) == VMXSIM_OK);
-  return machine;
+  require(vmxsim_machine_create(&options, &start.machine) == VMXSIM_OK);
+  require(vmxsim_machine_map(start.machine, 0, 0x4000, VMXSIM_RAM, NULL) == VMXSIM_OK);
+  require(vmxsim_machine_snapshot(start.machine, &start.snapshot) == VMXSIM_OK);
+  start.bytes = vmxsim_snapshot_bytes(start.snapshot, &start.size);
+  return start;
 }
 
 /* The machine's own file, in which `size` bytes of data stand in for what is at `at` of section number `which`. */
@@ -69,15 +79,14 @@ static void compare_and_run(vmxsim_machine *machine, const struct writer *change
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static struct start start;
   if (size < 3) return 0;
-  vmxsim_machine *machine = create();
-  vmxsim_snapshot *snapshot;
+  if (!start.machine) start = create();
+  vmxsim_machine *const machine = start.machine;
   require(vmxsim_machine_restore(machine, data, size) != VMXSIM_OK || size > 64);
-  require(vmxsim_machine_snapshot(machine, &snapshot) == VMXSIM_OK);
-  struct writer changed = change(snapshot, data[0] % 16, data[1] | (size_t)data[2] << 8, data + 3, size - 3);
+  struct writer changed = change(start.snapshot, data[0] % 16, data[1] | (size_t)data[2] << 8, data + 3, size - 3);
   if (vmxsim_machine_restore(machine, changed.bytes, changed.size) == VMXSIM_OK) compare_and_run(machine, &changed);
   writer_free(&changed);
-  vmxsim_snapshot_free(snapshot);
-  vmxsim_machine_destroy(machine);
+  require(vmxsim_machine_restore(machine, start.bytes, start.size) == VMXSIM_OK);
   return 0;
 }

@@ -169,8 +169,8 @@ static bool is_doubly_bad_return(const struct dispute *d) {
 
 /* --- repeated port instructions ---------------------------------------------------------------------------------- */
 
-/* "The REP prefix [repeats] the number of times specified in the count register" (SDM 2B, "REP"): with 0 there is no
- * access to a port whose permission could lack. AMD's check it. */
+/* REP "repeats a string instruction the number of times specified in the count register" (SDM 2B, "REP"): with 0 there
+ * is no access to a port whose permission could lack. AMD's check it. */
 static bool is_empty_port_string(const struct dispute *d) {
   const unsigned shift = 64 - 8u * d->op->address_size;
   return IS_ONE_OF(d->op, IR_INS, IR_OUTS) && (d->op->prefixes & (IR_REP | IR_REPNE)) &&

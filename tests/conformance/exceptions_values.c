@@ -11,8 +11,8 @@ enum { C1 = 0x200, SUMMARY = 0x80, PRECISION = 0x20, INVALID = 1, ROUNDING = 0xc
 
 /* --- approximations ---------------------------------------------------------------------------------------------- */
 
-/* "|Relative error| <= 1.5 * 2^-12" of each of the two; of inputs about 2^126 results "may or may not" be tiny, which
- * become 0, "depending on the implementation" (SDM 2B, "RCPPS", "RSQRTPS"). */
+/* "|Relative error| <= 1.5 * 2^-12" of each of the two; inputs about 2^126 "may or may not produce tiny results,
+ * depending on the implementation", which are flushed to 0 (SDM 2B, "RCPPS", "RSQRTPS"). */
 static bool is_approximation(const struct dispute *d) {
   return IS_ONE_OF(d->op, IR_RCPPS, IR_RCPSS, IR_RSQRTPS, IR_RSQRTSS, IR_VRCPPS, IR_VRCPSS, IR_VRSQRTPS, IR_VRSQRTSS);
 }
@@ -36,9 +36,9 @@ static void forgive_approximation(const struct dispute *d) {
   }
 }
 
-/* "The worst case error on functions is less than 1 ulp when rounding to the nearest (even) and less than 1.5 ulps when
- * rounding in other modes" (SDM 1, "Transcendental Instruction Accuracy"): two processors are one unit of the last
- * place apart at most, or two, and differ in C1, which says of an inexact result how it was rounded. */
+/* The error is "less than 1 ulp when rounding to the nearest (even) and less than 1.5 ulps when rounding in other
+ * modes" (SDM 1, "Transcendental Instruction Accuracy"): two processors are one unit of the last place apart at most,
+ * or two, and differ in C1, which says of an inexact result how it was rounded. */
 static bool is_transcendental(const struct dispute *d) {
   return IS_ONE_OF(d->op, IR_F2XM1, IR_FYL2X, IR_FYL2XP1, IR_FPTAN, IR_FPATAN, IR_FSIN, IR_FCOS, IR_FSINCOS) &&
          !has_faulted(d->silicon) && !has_faulted(d->model);
@@ -83,9 +83,10 @@ static bool is_number(const uint8_t st[10]) {
   return (exponent & 0x7fff) != 0x7fff && st[7] >> 7;
 }
 
-/* ST(0) of FYL2XP1 "must be in the range -(1 - sqrt(2)/2) to (1 - sqrt(2)/2) ... If outside this acceptable range, the
- * result is undefined and software should not rely on an exception being generated"; of F2XM1 between -1 and 1, "if
- * outside, the result is undefined" (SDM 2A). A NaN or an unsupported format is an invalid operand as ever. */
+/* ST(0) of FYL2XP1 must be in the range of -(1 - sqrt(2)/2) to (1 - sqrt(2)/2). "If the ST(0) operand is outside of its
+ * acceptable range, the result is undefined and software should not rely on an exception being generated. Under some
+ * circumstances exceptions may be generated"; of F2XM1 between -1 and 1: "if the source value is outside this range,
+ * the result is undefined" (SDM 2A). A NaN or an unsupported format is an invalid operand as ever. */
 static bool is_out_of_range(const struct dispute *d) {
   const uint8_t *st = d->test->state.x87.st[0];
   if (!is_number(st) || has_faulted(d->silicon) || has_faulted(d->model)) return false;
@@ -128,9 +129,8 @@ static void forgive_word_destination(const struct dispute *d) {
 /* --- x87 state --------------------------------------------------------------------------------------------------- */
 
 /* FOP, FIP and FDP, which results are read from an image of XSAVE for: AMD's processors save zeros while no unmasked
- * exception is pending (AMD64 Architecture Programmer's Manual 5, "FXSAVE"); Intel's what they are (SDM 1, "x87
- * State").
- */
+ * exception is pending (AMD64 Architecture Programmer's Manual 2, "FXSAVE and FXRSTOR Instructions"); Intel's what they
+ * are (SDM 1, "x87 State"). */
 static bool has_no_pointers(const struct dispute *d) {
   return !(d->silicon->state.x87.status & SUMMARY);
 }
@@ -243,7 +243,7 @@ static void forgive_upper_halves(const struct dispute *d) {
 }
 
 const struct exception_rule exceptions_of_values[] = {
-    {"RCP, RSQRT: beyond 11 bits of the result", is_approximation, forgive_approximation},
+    {"RCP, RSQRT: result within the error of each", is_approximation, forgive_approximation},
     {"F2XM1, FYL2XP1 out of range: result, status", is_out_of_range, forgive_x87_result},
     {"x87 transcendental: last places, C1", is_transcendental, forgive_last_place},
     {"SHLD, SHRD of 16 bits by more: result", is_undefined_shift, forgive_word_destination},

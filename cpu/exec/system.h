@@ -34,6 +34,14 @@ static inline uint64_t system_next_rip(const struct vcpu *v, const struct ir_op 
   return vcpu_in_64_bit_mode(v) ? rip : (uint32_t)rip;
 }
 
+/* Where an offset in a segment lies; neither limits nor canonicality are looked at. In 64-bit mode only FS and GS have
+ * a base. */
+static inline uint64_t system_linear(const struct vcpu *v, unsigned segment, uint64_t offset) {
+  if (!vcpu_in_64_bit_mode(v)) return (uint32_t)(v->s.segment[segment].base + offset);
+  const bool has_base = segment == VMXSIM_FS || segment == VMXSIM_GS;
+  return has_base ? v->s.segment[segment].base + offset : offset;
+}
+
 static inline uint64_t system_gpr(const struct vcpu *v, unsigned reg, unsigned size) {
   return v->s.gpr[reg & 15] & system_mask(size);
 }

@@ -11,10 +11,7 @@ static void system_invlpg(struct vcpu *v, const struct ir_op *op) {
   const uint64_t offset = mem_effective_address(v, op);
   v->current = op;
   if (!system_privileged(v)) return;
-  const unsigned segment = op->memory.segment;
-  const bool flat = vcpu_in_64_bit_mode(v) && segment != VMXSIM_FS && segment != VMXSIM_GS;
-  uint64_t linear = flat ? offset : v->s.segment[segment].base + offset;
-  if (!vcpu_in_64_bit_mode(v)) linear = (uint32_t)linear;
+  const uint64_t linear = system_linear(v, op->memory.segment, offset);
   if (mmu_is_canonical(v, linear)) mmu_flush_page(v, linear);
   v->attention |= ATTENTION_MODE;
   system_end(v, op);

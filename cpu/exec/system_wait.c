@@ -35,12 +35,10 @@ void wait_end(struct vcpu *v) {
 
 /* A load of one byte, and the line it is in. */
 static bool arm(struct vcpu *v, unsigned segment, uint64_t offset) {
-  const uint64_t base = vcpu_in_64_bit_mode(v) && segment < VMXSIM_FS ? 0 : v->s.segment[segment].base;
-  uint64_t byte, physical, linear = base + offset;
+  uint64_t byte, physical;
   if (!mem_read(v, segment, offset, 1, &byte)) return false;
-  if (!vcpu_in_64_bit_mode(v)) linear = (uint32_t)linear;
   v->monitor_written = false;
-  v->monitor_armed = mem_translate_quietly(v, linear, &physical);
+  v->monitor_armed = mem_translate_quietly(v, system_linear(v, segment, offset), &physical);
   if (!v->monitor_armed) return true;
   v->monitor_address = physical & ~(uint64_t)(WAIT_LINE - 1);
   wait_watch(v);

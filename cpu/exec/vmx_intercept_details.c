@@ -17,15 +17,8 @@ uint64_t vmx_monitor_armed(struct vcpu *v, const struct ir_op *op) {
   return v->monitor_armed && !v->monitor_written;
 }
 
-/* Neither limits nor canonicality are looked at. */
-static uint64_t linear_address(const struct vcpu *v, unsigned segment, uint64_t offset) {
-  const bool is_64 = vcpu_in_64_bit_mode(v);
-  const uint64_t base = is_64 && segment < VMXSIM_FS ? 0 : v->s.segment[segment].base;
-  return is_64 ? base + offset : (uint32_t)(base + offset);
-}
-
 static uint64_t operand_linear_address(const struct vcpu *v, const struct ir_op *op) {
-  return linear_address(v, op->memory.segment, mem_effective_address(v, op));
+  return system_linear(v, op->memory.segment, mem_effective_address(v, op));
 }
 
 uint64_t vmx_invlpg_address(struct vcpu *v, const struct ir_op *op) {
@@ -35,8 +28,8 @@ uint64_t vmx_invlpg_address(struct vcpu *v, const struct ir_op *op) {
 uint64_t vmx_guest_linear_address(const struct vcpu *v, const struct ir_op *op) {
   switch (op->opcode) {
   case IR_LMSW: return op->operand[0].kind == IR_MEMORY ? operand_linear_address(v, op) : 0;
-  case IR_INS: return linear_address(v, VMXSIM_ES, string_index(v, op, VMXSIM_RDI));
-  case IR_OUTS: return linear_address(v, op->memory.segment, string_index(v, op, VMXSIM_RSI));
+  case IR_INS: return system_linear(v, VMXSIM_ES, string_index(v, op, VMXSIM_RDI));
+  case IR_OUTS: return system_linear(v, op->memory.segment, string_index(v, op, VMXSIM_RSI));
   default: return 0;
   }
 }

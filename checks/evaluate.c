@@ -47,6 +47,7 @@ static void note_msr_load_count(const struct check_context *x, struct vmxsim_ver
 static void evaluate_group_partially(struct check_context *x, unsigned group, struct vmxsim_verdict *verdict) {
   struct probe probe;
   struct probe *const outer = x->probe;
+  /* cppcheck-suppress autoVariables ; only until the end of this function */
   x->probe = &probe;
   const struct group_record *record = &group_records[group];
   uint64_t broken = 0, undecided = 0;

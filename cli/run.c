@@ -124,11 +124,11 @@ static char *command_line(const char *image, const char *append) {
 /* What of the options is for scenarios. */
 static int run_scenarios(const struct run_options *given, const char *path) {
   struct vmxsim_capabilities processor;
+  if (given->cpu && !read_processor(given->cpu, &processor)) return EXIT_UNUSABLE;
   const struct scenario_options options = {.color = given->common.color,
                                            .json = given->common.format == FORMAT_JSON,
                                            .instructions = given->trace != NULL,
                                            .processor = given->cpu ? &processor : NULL};
-  if (given->cpu && !read_processor(given->cpu, &processor)) return EXIT_UNUSABLE;
   return scenario_run_file(path, &options);
 }
 

@@ -27,7 +27,7 @@ static bool run(struct runner *runner) {
 vmxsim_status vmxsim_scenario_run(const vmxsim_scenario *scenario, const struct vmxsim_scenario_listener *listener,
                                   struct vmxsim_scenario_result *result, struct vmxsim_diagnostic *error) {
   static const struct vmxsim_scenario_listener nobody = {.size = sizeof nobody};
-  struct vmxsim_diagnostic unwanted;
+  struct vmxsim_diagnostic unwanted = {0};
   struct runner runner = {.scenario = scenario, .listener = listener ? listener : &nobody, .result = result};
   runner.error = error ? error : &unwanted;
   *runner.error = (struct vmxsim_diagnostic){0};

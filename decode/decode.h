@@ -61,6 +61,9 @@ enum decode_result {
 enum decode_result decode_instruction(const struct decoder *decoder, decode_mode mode, const uint8_t *bytes,
                                       size_t available, struct ir_op *op);
 
+/* LOCK, the repeat prefixes, segment overrides, operand size and address size. */
+bool decode_is_legacy_prefix(uint8_t byte);
+
 /* Whether control may not simply go on to the next instruction: branches, far transfers, HLT, writes to CR and MSRs,
  * everything that can change the mode, interrupt shadows, serializing instructions. Such an op is the last of its
  * block. */

@@ -21,8 +21,8 @@ struct prefixes {
   bool last_segment_is_ds;
 };
 
-/* prefixes.c */
-void prefixes_add(struct prefixes *prefixes, decode_mode mode, uint8_t byte);
+/* prefixes.c; false: the byte is no legacy prefix. */
+bool prefixes_add(struct prefixes *prefixes, decode_mode mode, uint8_t byte);
 struct prefixes prefixes_of(const struct decoding *decoding);
 
 /* mnemonics.c: IR_INVALID if it is none of ours. */

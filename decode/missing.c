@@ -39,32 +39,14 @@ static bool next(struct reader *reader, uint8_t *byte) {
   return true;
 }
 
-static bool is_prefix(uint8_t byte) {
-  switch (byte) {
-  case 0x26:
-  case 0x2e:
-  case 0x36:
-  case 0x3e:
-  case 0x64:
-  case 0x65:
-  case 0x66:
-  case 0x67:
-  case 0xf0:
-  case 0xf2:
-  case 0xf3: return true;
-  default: return false;
-  }
-}
-
 /* Prefixes, REX among them, and the byte after. A REX that is not the last of them is void. */
 static bool read_prefixes(struct reader *reader, decode_mode mode, struct prefixes *prefixes, uint8_t *rex,
                           uint8_t *byte) {
   *rex = 0;
   while (next(reader, byte)) {
     const bool is_rex = (mode & DECODE_CODE_64) && (*byte & 0xf0) == 0x40;
-    if (!is_rex && !is_prefix(*byte)) return true;
+    if (!is_rex && !prefixes_add(prefixes, mode, *byte)) return true;
     *rex = is_rex ? *byte : 0;
-    if (!is_rex) prefixes_add(prefixes, mode, *byte);
   }
   return false;
 }

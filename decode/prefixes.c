@@ -14,7 +14,7 @@ static void repeat(struct prefixes *prefixes, uint8_t bit) {
   prefixes->bits = (uint8_t)((prefixes->bits & ~(IR_REP | IR_REPNE)) | bit);
 }
 
-void prefixes_add(struct prefixes *prefixes, decode_mode mode, uint8_t byte) {
+bool prefixes_add(struct prefixes *prefixes, decode_mode mode, uint8_t byte) {
   switch (byte) {
   case 0x26: override(prefixes, mode, VMXSIM_ES); break;
   case 0x2e: override(prefixes, mode, VMXSIM_CS); break;
@@ -27,8 +27,14 @@ void prefixes_add(struct prefixes *prefixes, decode_mode mode, uint8_t byte) {
   case 0xf0: prefixes->bits |= IR_LOCK; break;
   case 0xf2: repeat(prefixes, IR_REPNE); break;
   case 0xf3: repeat(prefixes, IR_REP); break;
-  default: break; /* REX */
+  default: return false; /* REX, or an opcode */
   }
+  return true;
+}
+
+bool decode_is_legacy_prefix(uint8_t byte) {
+  struct prefixes any = {0, IR_NO_REGISTER, false};
+  return prefixes_add(&any, 0, byte);
 }
 
 struct prefixes prefixes_of(const struct decoding *decoding) {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "assembler_instruction.h"
+#include "decode/decode.h"
 
 static const struct {
   ZydisRegister segment;
@@ -186,23 +187,8 @@ static bool set_relative(const struct encode_request *wanted, const struct encod
 }
 
 static bool has_prefix(const struct encoding *encoding, uint8_t prefix) {
-  for (unsigned i = 0; i < encoding->size; i++) {
-    switch (encoding->bytes[i]) {
-    case 0x66:
-    case 0x67:
-      if (encoding->bytes[i] == prefix) return true;
-      break;
-    case 0x26:
-    case 0x2e:
-    case 0x36:
-    case 0x3e:
-    case 0x64:
-    case 0x65:
-    case 0xf0:
-    case 0xf2:
-    case 0xf3: break;
-    default: return false;
-    }
+  for (unsigned i = 0; i < encoding->size && decode_is_legacy_prefix(encoding->bytes[i]); i++) {
+    if (encoding->bytes[i] == prefix) return true;
   }
   return false;
 }

@@ -4,15 +4,8 @@
 
 #include <stdint.h>
 
+#include "libvmxsim/random.h"
 #include "vmxsim/vmxsim.h"
-
-/* splitmix64: any seed is good. */
-static inline uint64_t random_next(uint64_t *seed) {
-  uint64_t z = (*seed += UINT64_C(0x9e3779b97f4a7c15));
-  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-  return z ^ (z >> 31);
-}
 
 static inline uint64_t field_limit(vmxsim_field field) {
   return ~UINT64_C(0) >> (64 - vmxsim_field_bits(field));

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "libvmxsim/random.h"
 #include "tests/vmx_chaos.h"
 #include "vmxsim/fields.h"
 
@@ -12,19 +13,12 @@ static unsigned rounds(void) {
   return wanted ? (unsigned)strtoul(wanted, NULL, 10) : 1500;
 }
 
-static uint64_t next(uint64_t *seed) {
-  uint64_t z = (*seed += UINT64_C(0x9e3779b97f4a7c15));
-  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-  return z ^ (z >> 31);
-}
-
 /* One bit, a few, or all: entries that pass are as much wanted as those that fail. */
 static uint64_t flip(uint64_t *seed) {
-  const uint64_t bits = next(seed), bit = UINT64_C(1) << (next(seed) & 63);
-  switch (next(seed) % 3) {
+  const uint64_t bits = random_next(seed), bit = UINT64_C(1) << (random_next(seed) & 63);
+  switch (random_next(seed) % 3) {
   case 0: return bit;
-  case 1: return bits & next(seed) & next(seed);
+  case 1: return bits & random_next(seed) & random_next(seed);
   default: return bits;
   }
 }
@@ -38,10 +32,11 @@ static void what_has_to_hold_holds(void **test) {
     struct vmx_chaos_change changes[6];
     uint8_t code[48];
     const uint64_t first = seed;
-    const size_t count = next(&seed) % 6;
-    for (size_t i = 0; i < count; i++) changes[i] = (struct vmx_chaos_change){(uint16_t)next(&seed), flip(&seed)};
-    for (size_t i = 0; i < sizeof code; i++) code[i] = (uint8_t)next(&seed);
-    if (!vmx_chaos_run(chaos, (unsigned)next(&seed), changes, count, code, sizeof code)) {
+    const size_t count = random_next(&seed) % 6;
+    for (size_t i = 0; i < count; i++)
+      changes[i] = (struct vmx_chaos_change){(uint16_t)random_next(&seed), flip(&seed)};
+    for (size_t i = 0; i < sizeof code; i++) code[i] = (uint8_t)random_next(&seed);
+    if (!vmx_chaos_run(chaos, (unsigned)random_next(&seed), changes, count, code, sizeof code)) {
       fail_msg("seed %llx: %s", (unsigned long long)first, vmx_chaos_complaint(chaos));
     }
   }

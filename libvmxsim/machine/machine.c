@@ -12,6 +12,7 @@
 #include "cpu/mmu/mmu.h"
 #include "libvmxsim/machine/host_memory.h"
 #include "libvmxsim/machine/machine_internal.h"
+#include "libvmxsim/random.h"
 
 static void *default_reallocate(void *context, void *pointer, size_t size) {
   (void)context;
@@ -169,12 +170,8 @@ const char *vmxsim_machine_error(const vmxsim_machine *handle) {
   return handle->machine.error;
 }
 
-/* splitmix64 from the seed: the same numbers every time. */
 uint64_t machine_random(struct machine *machine) {
-  uint64_t z = (machine->random += UINT64_C(0x9e3779b97f4a7c15));
-  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-  return z ^ (z >> 31);
+  return random_next(&machine->random);
 }
 
 vmxsim_status vmxsim_machine_set_timer(vmxsim_machine *handle, uint64_t cycle, vmxsim_timer *expired, void *context) {

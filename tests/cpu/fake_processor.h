@@ -3,12 +3,8 @@
 #ifndef VMXSIM_TESTS_CPU_FAKE_PROCESSOR_H
 #define VMXSIM_TESTS_CPU_FAKE_PROCESSOR_H
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "cpu/exec/exec.h"
 #include "cpu/exec/io.h"
-#include "cpu/mmu/mmu_fast.h"
+#include "tests/cpu/fake_vcpu.h"
 
 enum { FAKE_MEMORY = 8192, BLOCK_LIMIT = 16 };
 
@@ -28,17 +24,6 @@ static bool fake_locate(struct vcpu *v, uint64_t offset, size_t size, uint8_t **
   }
   *host = fake_memory + at;
   return true;
-}
-
-void vcpu_raise(struct vcpu *v, unsigned vector) {
-  v->exception.pending = true;
-  v->exception.vector = (uint8_t)vector;
-}
-
-void vcpu_raise_with_code(struct vcpu *v, unsigned vector, uint32_t error_code) {
-  vcpu_raise(v, vector);
-  v->exception.has_error_code = true;
-  v->exception.error_code = error_code;
 }
 
 bool mem_read_slow(struct vcpu *v, unsigned segment, uint64_t offset, unsigned size, uint64_t *value) {
@@ -120,10 +105,6 @@ bool mem_read_linear(struct vcpu *v, uint64_t linear, unsigned size, enum mem_ac
 bool mem_write_linear(struct vcpu *v, uint64_t linear, unsigned size, enum mem_access access, uint64_t value) {
   return mem_write_slow(v, access, linear, size, value);
 }
-bool mmu_is_canonical(const struct vcpu *v, uint64_t linear) {
-  (void)v;
-  return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
-}
 void mmu_mode_changed(struct vcpu *v) {
   v->attention |= ATTENTION_MODE;
 }
@@ -154,30 +135,6 @@ static inline void fake_fill_fast_cache(struct vcpu *v, bool fill) {
     for (uint64_t page = fake_base; page < fake_base + FAKE_MEMORY; page += 4096)
       v->mmu->bank->table[kind].entry[(page >> 12) % FAST_ENTRIES] =
           (struct fast_entry){fill ? page | 1 : 0, (uintptr_t)fake_memory - fake_base};
-}
-
-/* A vCPU in 64-bit mode at CPL 0 with nothing in its fast cache; freed by fake_destroy(). */
-static struct vcpu *fake_create(void) {
-  struct vcpu *v = aligned_alloc(64, (sizeof *v + 63) / 64 * 64);
-  struct mmu *mmu = calloc(1, sizeof *mmu);
-  if (!v || !mmu) abort();
-  memset(v, 0, sizeof *v);
-  for (unsigned i = 0; i < FAST_KINDS; i++) mmu->banks[0].table[i].generation = 1;
-  mmu->bank = &mmu->banks[0];
-  v->mmu = mmu;
-  v->mode = DECODE_CODE_64 | DECODE_PROTECTED;
-  v->s.rflags = 2;
-  v->next_event = UINT64_MAX;
-  return v;
-}
-
-static void fake_destroy(struct vcpu *v) {
-  free(v->mmu);
-  free(v);
-}
-
-static void fake_end_of_block(struct vcpu *v, const struct ir_op *op) {
-  v->s.rip = vcpu_rip(v, op);
 }
 
 /* Decodes and executes a stretch of code as one block at s.rip. Returns how many ops it has; 0: it does not decode. */

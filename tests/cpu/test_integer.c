@@ -7,6 +7,7 @@
 #include "cpu/exec/flags.h"
 #include "tests/cpu/fake_processor.h"
 #include "tests/cpu/host_run.h"
+#include "tests/cpu/next_random.h"
 
 /* --- forms ------------------------------------------------------------------------------------------------------- */
 
@@ -29,15 +30,6 @@ static const struct form forms[] = {
 };
 
 /* --- random cases ------------------------------------------------------------------------------------------------ */
-
-static uint64_t random_state = 0x9e3779b97f4a7c15;
-
-static uint64_t next_random(void) {
-  random_state ^= random_state << 13;
-  random_state ^= random_state >> 7;
-  random_state ^= random_state << 17;
-  return random_state * 0x2545f4914f6cdd1d;
-}
 
 /* Values at which carries, signs and overflows change come as often as others. */
 static uint64_t random_value(void) {

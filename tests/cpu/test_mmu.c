@@ -1,6 +1,7 @@
 /* cpu/mmu: every paging mode, every fault and its error code, both caches, segmentation, physical memory. */
 #include "tests/cmocka_main.h"
 #include "tests/cpu/mmu_machine.h"
+#include "tests/cpu/next_random.h"
 
 enum { P = 1, W = 2, U = 4, A = 32, D = 64, G = 256 };
 #define NX ENTRY_NO_EXECUTE
@@ -1101,14 +1102,6 @@ static void rom_is_not_written(void **state) {
 
 /* --- the fast cache changes nothing ------------------------------------------------------------------------------- */
 
-static uint64_t random_state;
-static uint64_t random_number(void) {
-  random_state ^= random_state << 13;
-  random_state ^= random_state >> 7;
-  random_state ^= random_state << 17;
-  return random_state;
-}
-
 static uint64_t mix(uint64_t hash, uint64_t value) {
   return (hash ^ value) * UINT64_C(0x100000001b3);
 }
@@ -1162,10 +1155,10 @@ static uint64_t run_random(bool drop) {
   mmu_flush_all(v, true);
   mmu_set_miss_cycles(v->mmu, 7);
   v->cycles = 0;
-  for (unsigned i = 0; i < 64; i++) random_remap(random_number());
+  for (unsigned i = 0; i < 64; i++) random_remap(next_random());
   uint64_t hash = 0;
   for (unsigned i = 0; i < 200000; i++) {
-    const uint64_t r = random_number();
+    const uint64_t r = next_random();
     if ((r & 31) == 0)
       random_change(r);
     else

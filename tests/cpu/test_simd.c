@@ -14,7 +14,10 @@
 #include "cpu/exec/flags.h"
 #include "cpu/exec/simd.h"
 #include "cpu/exec/xsave.h"
+#include "cpu/registers.h"
+#include "tests/cpu/fake_vcpu.h"
 #include "tests/cpu/host_simd.h"
+#include "tests/cpu/next_random.h"
 
 /* --- a processor whose memory is one buffer ----------------------------------------------------------------------- */
 
@@ -22,15 +25,6 @@ enum { MEMORY = 8192 };
 static _Alignas(4096) uint8_t memory[MEMORY];
 static uint64_t readable = MEMORY; /* accesses beyond fault */
 static uint64_t memory_base;
-
-void vcpu_raise(struct vcpu *v, unsigned vector) {
-  v->exception.pending = true;
-  v->exception.vector = (uint8_t)vector;
-}
-void vcpu_raise_with_code(struct vcpu *v, unsigned vector, uint32_t error_code) {
-  vcpu_raise(v, vector);
-  v->exception.error_code = error_code;
-}
 
 static bool checks_alignment; /* EFLAGS.AC at CPL 3 */
 
@@ -95,10 +89,6 @@ bool mem_rmw_read(struct vcpu *v, unsigned segment, uint64_t offset, unsigned si
 void mem_rmw_write(struct vcpu *v, const struct mem_rmw *rmw, uint64_t value) {
   (void)v, (void)rmw, (void)value;
 }
-bool mmu_is_canonical(const struct vcpu *v, uint64_t linear) {
-  (void)v;
-  return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
-}
 void mmu_mode_changed(struct vcpu *v) {
   (void)v;
 }
@@ -112,31 +102,16 @@ bool x87_nothing_pending(struct vcpu *v) {
 }
 
 static struct vcpu *create(void) {
-  struct vcpu *v = aligned_alloc(64, (sizeof *v + 63) / 64 * 64);
-  struct mmu *mmu = calloc(1, sizeof *mmu);
-  if (!v || !mmu) abort();
-  memset(v, 0, sizeof *v);
-  for (unsigned i = 0; i < FAST_KINDS; i++) mmu->banks[0].table[i].generation = 1;
-  mmu->bank = &mmu->banks[0];
-  v->mmu = mmu;
-  v->mode = DECODE_CODE_64 | DECODE_PROTECTED | DECODE_OSFXSR | DECODE_OSXSAVE_AVX;
-  v->s.cr4 = 1 << 9 | 1 << 10 | 1 << 18;
+  struct vcpu *v = fake_create();
+  v->mode |= DECODE_OSFXSR | DECODE_OSXSAVE_AVX;
+  v->s.cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
   v->s.xcr0 = 7;
-  v->fpu.mxcsr = 0x1f80;
+  v->fpu.mxcsr = MXCSR_INITIAL;
   decoder_init(&v->decoder, UINT64_MAX);
   memory_base = (uint64_t)(uintptr_t)memory;
   readable = MEMORY;
   return v;
 }
-static void destroy(struct vcpu *v) {
-  free(v->mmu);
-  free(v);
-}
-
-static void end_of_block(struct vcpu *v, const struct ir_op *op) {
-  (void)v, (void)op;
-}
-
 static ir_execute *bind_vector(const struct ir_op *op) {
   ir_execute *handler = exec_bind_sse(op);
   return handler ? handler : exec_bind_simd(op);
@@ -147,7 +122,7 @@ static void execute(struct vcpu *v, const struct ir_op *decoded) {
   memset(ops, 0, sizeof ops);
   ops[0] = *decoded;
   ops[0].execute = bind_vector(decoded);
-  ops[1].execute = end_of_block;
+  ops[1].execute = fake_end_of_block;
   v->exception.pending = false;
   v->current = ops;
   ops[0].execute(v, ops);
@@ -166,15 +141,6 @@ static int run_bytes(struct vcpu *v, const char *bytes) {
 }
 
 /* --- random state ------------------------------------------------------------------------------------------------- */
-
-static uint64_t random_state = 0x9e3779b97f4a7c15;
-
-static uint64_t next_random(void) {
-  random_state ^= random_state << 13;
-  random_state ^= random_state >> 7;
-  random_state ^= random_state << 17;
-  return random_state * 0x2545f4914f6cdd1d;
-}
 
 /* Boundaries of both formats, neighbours of each other often. */
 static uint64_t random_double(void) {
@@ -396,7 +362,7 @@ static void test_against_host(void **state) {
   unsigned count = 0;
   for (unsigned i = 0; i < IR_OPCODE_COUNT; i++) count += seen[i] != 0;
   printf("%u opcodes\n", count);
-  destroy(v);
+  fake_destroy(v);
   assert_int_equal(failures, 0);
 }
 
@@ -422,7 +388,7 @@ static void test_unmasked(void **state) {
   assert_true(get_single(v, 0) == 1 && (v->fpu.mxcsr & 4));
   v->s.cr4 &= ~UINT64_C(0x400);
   assert_int_equal(run_bytes(v, "\xf3\x0f\x5e\xc1\0\0\0"), VECTOR_UD);
-  destroy(v);
+  fake_destroy(v);
 }
 
 /* Unmasked underflow: precision is lost only if it would be with an unbounded exponent. */
@@ -437,7 +403,7 @@ static void test_exact_underflow(void **state) {
   v->fpu.mxcsr = 0x1f80;
   assert_int_equal(run_bytes(v, "\xf3\x0f\x59\xc1\0\0\0"), -1);
   assert_int_equal(v->fpu.mxcsr & 0x3f, 0x30);
-  destroy(v);
+  fake_destroy(v);
 }
 
 static void test_control_bits(void **state) {
@@ -453,7 +419,7 @@ static void test_control_bits(void **state) {
   v->s.cr0 = 0;
   v->s.cr4 = 0;
   assert_int_equal(run_bytes(v, "\x0f\xae\x26\0\0\0\0"), VECTOR_UD); /* XSAVE */
-  destroy(v);
+  fake_destroy(v);
 }
 
 static void test_alignment(void **state) {
@@ -468,7 +434,7 @@ static void test_alignment(void **state) {
   v->s.gpr[VMXSIM_RSI] = memory_base + 16;
   assert_int_equal(run_bytes(v, "\xc5\xfc\x28\x06\0\0\0"), VECTOR_GP); /* 32 bytes want 32 */
   assert_int_equal(run_bytes(v, "\x0f\xae\x26\0\0\0\0"), VECTOR_GP);   /* XSAVE 64 */
-  destroy(v);
+  fake_destroy(v);
 }
 
 static int masked_move(struct vcpu *v, const char *bytes, unsigned at) {
@@ -498,7 +464,7 @@ static void test_masked_bytes(void **state) {
   assert_int_equal(masked_move(v, maskmovq, 44), VECTOR_AC);
   assert_int_equal(masked_move(v, maskmovdqu, MEMORY - 8), VECTOR_PF);
   checks_alignment = false;
-  destroy(v);
+  fake_destroy(v);
 }
 
 /* --- DPPS, DPPD xmm0, xmm1 --- */
@@ -522,7 +488,7 @@ static void test_order_of_additions(void **state) {
   float sums[4];
   memcpy(sums, v->fpu.ymm[0], sizeof sums);
   assert_true(sums[0] == 0 && sums[1] == 0 && sums[2] == 12 && sums[3] == 0);
-  destroy(v);
+  fake_destroy(v);
 }
 
 /* A sum of two NaNs is the first of them, which is the one of the lower elements; elements left out raise nothing. */
@@ -551,7 +517,7 @@ static void test_nan_of_dot_product(void **state) {
   assert_int_equal(run_bytes(v, "\x66\x0f\x3a\x41\xc1\x32\0"), -1);
   memcpy(&got_double, v->fpu.ymm[0] + 8, 8);
   assert_true(got_double == doubles[0]);
-  destroy(v);
+  fake_destroy(v);
 }
 
 /* VPGATHERDD xmm0, [rsi + xmm1 * 4], xmm2, whose last element faults; then it is there, and the rest is done. */
@@ -576,7 +542,7 @@ static void test_gather(void **state) {
   assert_int_equal(run_bytes(v, "\xc4\xe2\x69\x90\x04\x8e\0"), -1);
   memcpy(got, v->fpu.ymm[0], 16);
   assert_true(got[3] == 1000 && !v->fpu.ymm[0][16] && !v->fpu.ymm[2][15] && !v->fpu.ymm[2][31]);
-  destroy(v);
+  fake_destroy(v);
 }
 
 static void fill(struct vcpu *v) {
@@ -624,7 +590,7 @@ static void round_trip(const char *save, const char *restore, uint64_t xcr0, uin
   }
   if (xcr0 & 0x200) assert_int_equal(v->s.pkru, was.pkru);
   if (xss) assert_memory_equal(v->s.pl_ssp, was.pl_ssp, sizeof was.pl_ssp);
-  destroy(v);
+  fake_destroy(v);
 }
 
 static void test_save(void **state) {
@@ -653,7 +619,7 @@ static void test_restore_checks(void **state) {
   assert_int_equal(run_bytes(v, "\x0f\xae\x16\0\0\0\0"), -1); /* LDMXCSR of 0 at the start */
   assert_int_equal(v->fpu.mxcsr, 0);
   assert_int_equal(run_bytes(v, "\x0f\xc7\x1e\0\0\0\0"), VECTOR_GP); /* XRSTORS wants the compacted format */
-  destroy(v);
+  fake_destroy(v);
 }
 
 /* RCPSS and RSQRTSS: within 1.5 * 2^-12 of the truth. */
@@ -669,7 +635,7 @@ static void test_approximations(void **state) {
     assert_true(fabs((double)get_single(v, 0) * sqrt((double)x) - 1) <= 1.5 / 4096);
   }
   assert_int_equal(v->fpu.mxcsr, 0x1f80);
-  destroy(v);
+  fake_destroy(v);
 }
 
 int main(void) {

@@ -15,6 +15,8 @@
 #include "cpu/exec/system.h"
 #include "cpu/exec/x87.h"
 #include "cpu/exec/x87_functions.h"
+#include "tests/cpu/fake_vcpu.h"
+#include "tests/cpu/next_random.h"
 
 /* --- a processor for one instruction --------------------------------------------------------------------------------
  */
@@ -27,14 +29,6 @@ static bool located(struct vcpu *v, uint64_t offset, size_t size) {
   if (offset + size <= memory_limit) return true;
   vcpu_raise_with_code(v, VECTOR_PF, 0);
   return false;
-}
-void vcpu_raise(struct vcpu *v, unsigned vector) {
-  v->exception.pending = true;
-  v->exception.vector = (uint8_t)vector;
-}
-void vcpu_raise_with_code(struct vcpu *v, unsigned vector, uint32_t error_code) {
-  vcpu_raise(v, vector);
-  v->exception.error_code = error_code;
 }
 bool mem_read_bytes(struct vcpu *v, unsigned segment, uint64_t offset, void *bytes, size_t size, unsigned alignment) {
   (void)segment, (void)alignment;
@@ -75,27 +69,10 @@ void mem_rmw_write(struct vcpu *v, const struct mem_rmw *rmw, uint64_t value) {
 }
 
 static struct vcpu *create(void) {
-  struct vcpu *v = aligned_alloc(64, (sizeof *v + 63) / 64 * 64);
-  struct mmu *mmu = calloc(1, sizeof *mmu);
-  if (!v || !mmu) abort();
-  memset(v, 0, sizeof *v);
-  for (unsigned i = 0; i < FAST_KINDS; i++) mmu->banks[0].table[i].generation = 1;
-  mmu->bank = &mmu->banks[0];
-  v->mmu = mmu;
-  v->mode = DECODE_CODE_64 | DECODE_PROTECTED;
+  struct vcpu *v = fake_create();
   v->s.cr0 = CR0_NE;
-  v->s.rflags = 2;
   memory_limit = MEMORY;
   return v;
-}
-
-static void destroy(struct vcpu *v) {
-  free(v->mmu);
-  free(v);
-}
-
-static void end_of_block(struct vcpu *v, const struct ir_op *op) {
-  v->s.rip = vcpu_rip(v, op);
 }
 
 /* One instruction at RIP 0x1000. */
@@ -108,7 +85,7 @@ static void execute(struct vcpu *v, const uint8_t *code, size_t length) {
   assert_int_equal(decode_instruction(&decoder, v->mode, code, length, ops), DECODE_OK);
   ops[0].execute = exec_bind_x87(ops);
   assert_non_null(ops[0].execute);
-  ops[1].execute = end_of_block;
+  ops[1].execute = fake_end_of_block;
   ops[1].offset = ops[0].length;
   v->exception.pending = false;
   v->block_rip = v->s.rip = 0x1000;
@@ -212,14 +189,6 @@ static bool on_host(const uint8_t *code, size_t length, struct state *s) {
 /* --- random states --------------------------------------------------------------------------------------------------
  */
 
-static uint64_t random_state = 0x9e3779b97f4a7c15;
-
-static uint64_t next_random(void) {
-  random_state ^= random_state << 13;
-  random_state ^= random_state >> 7;
-  random_state ^= random_state << 17;
-  return random_state * 0x2545f4914f6cdd1d;
-}
 static unsigned below(unsigned n) {
   return (unsigned)(next_random() >> 33) % n;
 }
@@ -414,7 +383,7 @@ static void test_register_forms(void **unused) {
   for (unsigned i = 0; i < sizeof ranges / sizeof *ranges; i++)
     for (unsigned modrm = ranges[i][1]; modrm <= ranges[i][2]; modrm++)
       failures += compare_register_form(v, ranges[i][0], modrm);
-  destroy(v);
+  fake_destroy(v);
   assert_int_equal(failures, 0);
 }
 
@@ -430,7 +399,7 @@ static void test_stack_operations(void **unused) {
       const struct state start = random_case(below(2) ? random_number : random_moderate);
       if (!agrees(v, code, 2, &start, 0, &failures)) skip();
     }
-  destroy(v);
+  fake_destroy(v);
   assert_int_equal(failures, 0);
 }
 
@@ -454,7 +423,7 @@ static void test_memory_forms(void **unused) {
         for (unsigned b = 0; fbld && b < 9; b++) start.operand[b] = (uint8_t)(below(10) | below(10) << 4);
         if (!agrees(v, code, 2, &start, 0, &failures)) skip();
       }
-  destroy(v);
+  fake_destroy(v);
   assert_int_equal(failures, 0);
 }
 
@@ -498,7 +467,7 @@ static void test_functions(void **unused) {
   failures += compare_function(v, 0xfb, random_moderate, random_number); /* FSINCOS */
   failures += compare_function(v, 0xfe, random_moderate, random_number); /* FSIN */
   failures += compare_function(v, 0xff, random_moderate, random_number); /* FCOS */
-  destroy(v);
+  fake_destroy(v);
   assert_int_equal(failures, 0);
 }
 
@@ -537,7 +506,7 @@ static void test_golden(void **unused) {
         const struct state end = out_of_model(v);
         hash = hash_of(hash, &end);
       }
-  destroy(v);
+  fake_destroy(v);
   const uint64_t expected = 0xd7d1a14d9fb1a94f;
   if (hash != expected) printf("%llx\n", (unsigned long long)hash);
   assert_true(hash == expected);
@@ -570,7 +539,7 @@ static void test_device_not_available(void **unused) {
   assert_int_equal(v->exception.vector, VECTOR_UD);
   execute_2(v, 0xdb, 0xe3); /* FNINIT */
   assert_int_equal(v->exception.vector, VECTOR_NM);
-  destroy(v);
+  fake_destroy(v);
 }
 
 /* 1/0 with zero divide unmasked: the operands stay, and the next waiting instruction faults. */
@@ -602,7 +571,7 @@ static void test_deferred_exception(void **unused) {
   execute_2(v, 0xd9, 0xe8);
   assert_false(v->exception.pending);
   assert_int_equal(v->s.rip, 0x1002);
-  destroy(v);
+  fake_destroy(v);
 }
 
 /* FSTP of an empty register is a stack underflow; D9 D8+i just pops. */
@@ -615,7 +584,7 @@ static void test_unchecked_store(void **unused) {
     execute_2(v, checked ? 0xdd : 0xd9, 0xd9);
     assert_int_equal(x87_status_word(v) & X87_SF, checked ? X87_SF : 0);
     assert_int_equal(x87_get(v, 0).sign_exponent, checked ? 0xffff : 0);
-    destroy(v);
+    fake_destroy(v);
   }
 }
 
@@ -630,7 +599,7 @@ static void test_store_of_exception(void **unused) {
   assert_true(v->exception.pending);
   assert_int_equal(v->exception.vector, VECTOR_PF);
   assert_int_equal(x87_status_word(v), 0);
-  destroy(v);
+  fake_destroy(v);
 }
 
 /* FCOMI of a NaN leaves EFLAGS if the invalid operation is not masked. */
@@ -645,7 +614,7 @@ static void test_unordered_flags(void **unused) {
     flags_write_arithmetic(v, FLAG_ZF);
     execute_2(v, 0xdb, 0xf1);
     assert_int_equal(flags_read(v) & FLAGS_ARITHMETIC, masked ? FLAG_ZF | FLAG_PF | FLAG_CF : FLAG_ZF);
-    destroy(v);
+    fake_destroy(v);
   }
 }
 
@@ -674,7 +643,7 @@ static void test_external_error(void **unused) {
   divide_by_zero(v);
   execute_2(v, 0xd9, 0xe8);
   assert_int_equal(calls, 2);
-  destroy(v);
+  fake_destroy(v);
 }
 
 /* Nothing changes if memory faults. */
@@ -692,7 +661,7 @@ static void test_memory_fault(void **unused) {
     assert_int_equal(v->s.rip, 0x1000);
     assert_memory_equal(&v->fpu, &before, sizeof before);
   }
-  destroy(v);
+  fake_destroy(v);
 }
 
 static uint32_t field_32(unsigned i) {
@@ -736,7 +705,7 @@ static void test_environment_layouts(void **unused) {
   assert_int_equal(v->fpu.instruction, 0x13340);
   assert_int_equal(v->fpu.data, 0x567c0);
   assert_int_equal(v->fpu.opcode, 0x123);
-  destroy(v);
+  fake_destroy(v);
 }
 
 /* All of the state goes out and comes back, in both sizes. */
@@ -763,7 +732,7 @@ static void test_save_and_restore(void **unused) {
     assert_int_equal(v->fpu.control, before.control);
     assert_int_equal(v->fpu.status, before.status);
   }
-  destroy(v);
+  fake_destroy(v);
 }
 
 static void test_mmx_registers(void **unused) {
@@ -779,7 +748,7 @@ static void test_mmx_registers(void **unused) {
   assert_int_equal(x87_get(v, 3).significand, 0x1122334455667788);
   execute_2(v, 0x0f, 0x77);
   assert_int_equal(x87_tag_word(v), 0xffff);
-  destroy(v);
+  fake_destroy(v);
 }
 
 int main(void) {

@@ -112,45 +112,13 @@ static void put_register(struct event_line *line, const struct vmxsim_event *e) 
     event_put(line, "0x%x = 0x%llx", e->u.system_register.number, (number)e->u.system_register.value);
 }
 
-static void put_details(struct event_line *line, const struct vmxsim_event *e) {
-  switch (e->kind) {
-  case VMXSIM_EVENT_instruction: put_instruction(line, e); break;
-  case VMXSIM_EVENT_exception:
-  case VMXSIM_EVENT_software_interrupt:
-  case VMXSIM_EVENT_external_interrupt:
-  case VMXSIM_EVENT_nmi: put_interrupt(line, e); break;
-  case VMXSIM_EVENT_message: put_message(line, e); break;
-  case VMXSIM_EVENT_mode: put_mode(line, e); break;
-  case VMXSIM_EVENT_far_transfer: event_put(line, "from 0x%llx", (number)e->u.far_transfer.from_rip); break;
-  case VMXSIM_EVENT_control_write:
-  case VMXSIM_EVENT_msr_read:
-  case VMXSIM_EVENT_msr_write: put_register(line, e); break;
-  case VMXSIM_EVENT_port_read:
-  case VMXSIM_EVENT_port_write:
-  case VMXSIM_EVENT_mmio_read:
-  case VMXSIM_EVENT_mmio_write:
-    event_put(line, "0x%llx  %u bytes = 0x%llx", (number)e->u.access.address, e->u.access.bytes,
-              (number)e->u.access.value);
-    break;
-  case VMXSIM_EVENT_vmx_instruction:
-  case VMXSIM_EVENT_vm_entry:
-  case VMXSIM_EVENT_vm_entry_failure:
-  case VMXSIM_EVENT_vm_injection:
-  case VMXSIM_EVENT_vm_exit:
-  case VMXSIM_EVENT_vmx_abort: event_put_vmx(line, e); break;
-  default: break;
-  }
+static void put_far_transfer(struct event_line *line, const struct vmxsim_event *e) {
+  event_put(line, "from 0x%llx", (number)e->u.far_transfer.from_rip);
 }
 
-size_t vmxsim_event_text(const struct vmxsim_event *e, char *text, size_t size) {
-  struct event_line line = {text, size, 0};
-  if ((unsigned)e->kind >= VMXSIM_EVENT_KINDS) return 0;
-  event_put(&line, "%2u %12llu  %04x:%0*llx  ", e->vcpu, (number)e->cycle, e->cs, e->rip >> 32 ? 16 : 8,
-            (number)e->rip);
-  if (e->kind != VMXSIM_EVENT_instruction) event_put(&line, "%-18s ", kinds[e->kind].name);
-  put_details(&line, e);
-  while (line.length && line.length < size && text[line.length - 1] == ' ') text[--line.length] = 0;
-  return line.length;
+static void put_access(struct event_line *line, const struct vmxsim_event *e) {
+  event_put(line, "0x%llx  %u bytes = 0x%llx", (number)e->u.access.address, e->u.access.bytes,
+            (number)e->u.access.value);
 }
 
 /* --- JSON: addresses and values of 64 bits are strings --------------------------------------------------------------
@@ -175,50 +143,73 @@ static const char *truth(bool value) {
   return value ? "true" : "false";
 }
 
-static void put_members(struct event_line *line, const struct vmxsim_event *e) {
-  switch (e->kind) {
-  case VMXSIM_EVENT_instruction: put_bytes(line, e); break;
-  case VMXSIM_EVENT_exception:
-  case VMXSIM_EVENT_software_interrupt:
-  case VMXSIM_EVENT_external_interrupt:
-  case VMXSIM_EVENT_nmi: put_interrupt_members(line, e); break;
-  case VMXSIM_EVENT_message:
-    event_put(line,
-              ", \"vector\": %u, \"delivery\": \"%s\", \"shorthand\": \"%s\", \"logical\": %s, \"destination\": %u",
-              e->u.message.vector, delivery_name(e->u.message.delivery), shorthand_name(e->u.message.shorthand),
-              truth(e->u.message.logical), e->u.message.destination);
-    break;
-  case VMXSIM_EVENT_mode:
-    event_put(line,
-              ", \"bits_before\": %u, \"bits\": %u, \"cpl_before\": %u, \"cpl\": %u, \"protection\": %s, \"v86\": %s, "
-              "\"paging\": %s",
-              e->u.mode.before, e->u.mode.after, e->u.mode.cpl_before, e->u.mode.cpl_after, truth(e->u.mode.protection),
-              truth(e->u.mode.v86), truth(e->u.mode.paging));
-    break;
-  case VMXSIM_EVENT_far_transfer:
-    event_put(line, ", \"from_rip\": \"0x%llx\"", (number)e->u.far_transfer.from_rip);
-    break;
-  case VMXSIM_EVENT_control_write:
-  case VMXSIM_EVENT_msr_read:
-  case VMXSIM_EVENT_msr_write:
-    event_put(line, ", \"register\": %u, \"value\": \"0x%llx\", \"faulted\": %s", e->u.system_register.number,
-              (number)e->u.system_register.value, truth(e->u.system_register.faulted));
-    break;
-  case VMXSIM_EVENT_port_read:
-  case VMXSIM_EVENT_port_write:
-  case VMXSIM_EVENT_mmio_read:
-  case VMXSIM_EVENT_mmio_write:
-    event_put(line, ", \"address\": \"0x%llx\", \"size\": %u, \"value\": \"0x%llx\"", (number)e->u.access.address,
-              e->u.access.bytes, (number)e->u.access.value);
-    break;
-  case VMXSIM_EVENT_vmx_instruction:
-  case VMXSIM_EVENT_vm_entry:
-  case VMXSIM_EVENT_vm_entry_failure:
-  case VMXSIM_EVENT_vm_injection:
-  case VMXSIM_EVENT_vm_exit:
-  case VMXSIM_EVENT_vmx_abort: event_put_vmx_members(line, e); break;
-  default: break;
-  }
+static void put_message_members(struct event_line *line, const struct vmxsim_event *e) {
+  event_put(line, ", \"vector\": %u, \"delivery\": \"%s\", \"shorthand\": \"%s\", \"logical\": %s, \"destination\": %u",
+            e->u.message.vector, delivery_name(e->u.message.delivery), shorthand_name(e->u.message.shorthand),
+            truth(e->u.message.logical), e->u.message.destination);
+}
+
+static void put_mode_members(struct event_line *line, const struct vmxsim_event *e) {
+  event_put(line,
+            ", \"bits_before\": %u, \"bits\": %u, \"cpl_before\": %u, \"cpl\": %u, \"protection\": %s, \"v86\": %s, "
+            "\"paging\": %s",
+            e->u.mode.before, e->u.mode.after, e->u.mode.cpl_before, e->u.mode.cpl_after, truth(e->u.mode.protection),
+            truth(e->u.mode.v86), truth(e->u.mode.paging));
+}
+
+static void put_far_transfer_members(struct event_line *line, const struct vmxsim_event *e) {
+  event_put(line, ", \"from_rip\": \"0x%llx\"", (number)e->u.far_transfer.from_rip);
+}
+
+static void put_register_members(struct event_line *line, const struct vmxsim_event *e) {
+  event_put(line, ", \"register\": %u, \"value\": \"0x%llx\", \"faulted\": %s", e->u.system_register.number,
+            (number)e->u.system_register.value, truth(e->u.system_register.faulted));
+}
+
+static void put_access_members(struct event_line *line, const struct vmxsim_event *e) {
+  event_put(line, ", \"address\": \"0x%llx\", \"size\": %u, \"value\": \"0x%llx\"", (number)e->u.access.address,
+            e->u.access.bytes, (number)e->u.access.value);
+}
+
+/* --- what each kind has to say ------------------------------------------------------------------------------------ */
+
+typedef void put_part(struct event_line *line, const struct vmxsim_event *event);
+
+static const struct details {
+  put_part *text, *json; /* NULL: nothing */
+} details[VMXSIM_EVENT_KINDS] = {
+    [VMXSIM_EVENT_instruction] = {put_instruction, put_bytes},
+    [VMXSIM_EVENT_exception] = {put_interrupt, put_interrupt_members},
+    [VMXSIM_EVENT_software_interrupt] = {put_interrupt, put_interrupt_members},
+    [VMXSIM_EVENT_external_interrupt] = {put_interrupt, put_interrupt_members},
+    [VMXSIM_EVENT_nmi] = {put_interrupt, put_interrupt_members},
+    [VMXSIM_EVENT_message] = {put_message, put_message_members},
+    [VMXSIM_EVENT_mode] = {put_mode, put_mode_members},
+    [VMXSIM_EVENT_far_transfer] = {put_far_transfer, put_far_transfer_members},
+    [VMXSIM_EVENT_control_write] = {put_register, put_register_members},
+    [VMXSIM_EVENT_msr_read] = {put_register, put_register_members},
+    [VMXSIM_EVENT_msr_write] = {put_register, put_register_members},
+    [VMXSIM_EVENT_port_read] = {put_access, put_access_members},
+    [VMXSIM_EVENT_port_write] = {put_access, put_access_members},
+    [VMXSIM_EVENT_mmio_read] = {put_access, put_access_members},
+    [VMXSIM_EVENT_mmio_write] = {put_access, put_access_members},
+    [VMXSIM_EVENT_vmx_instruction] = {event_put_vmx, event_put_vmx_members},
+    [VMXSIM_EVENT_vm_entry] = {event_put_vmx, event_put_vmx_members},
+    [VMXSIM_EVENT_vm_entry_failure] = {event_put_vmx, event_put_vmx_members},
+    [VMXSIM_EVENT_vm_injection] = {event_put_vmx, event_put_vmx_members},
+    [VMXSIM_EVENT_vm_exit] = {event_put_vmx, event_put_vmx_members},
+    [VMXSIM_EVENT_vmx_abort] = {event_put_vmx, event_put_vmx_members},
+};
+
+size_t vmxsim_event_text(const struct vmxsim_event *e, char *text, size_t size) {
+  struct event_line line = {text, size, 0};
+  if ((unsigned)e->kind >= VMXSIM_EVENT_KINDS) return 0;
+  event_put(&line, "%2u %12llu  %04x:%0*llx  ", e->vcpu, (number)e->cycle, e->cs, e->rip >> 32 ? 16 : 8,
+            (number)e->rip);
+  if (e->kind != VMXSIM_EVENT_instruction) event_put(&line, "%-18s ", kinds[e->kind].name);
+  if (details[e->kind].text) details[e->kind].text(&line, e);
+  while (line.length && line.length < size && text[line.length - 1] == ' ') text[--line.length] = 0;
+  return line.length;
 }
 
 size_t vmxsim_event_json(const struct vmxsim_event *e, char *text, size_t size) {
@@ -226,7 +217,7 @@ size_t vmxsim_event_json(const struct vmxsim_event *e, char *text, size_t size) 
   if ((unsigned)e->kind >= VMXSIM_EVENT_KINDS) return 0;
   event_put(&line, "{\"event\": \"%s\", \"cpu\": %u, \"cycle\": %llu, \"cs\": %u, \"rip\": \"0x%llx\"",
             kinds[e->kind].name, e->vcpu, (number)e->cycle, e->cs, (number)e->rip);
-  put_members(&line, e);
+  if (details[e->kind].json) details[e->kind].json(&line, e);
   event_put(&line, "}");
   return line.length;
 }

@@ -146,20 +146,27 @@ vmxsim_status vmxsim_vcpu_translate(vmxsim_vcpu *vcpu, uint64_t linear, uint64_t
   return mem_translate_quietly(&vcpu->cpu, linear, physical) ? VMXSIM_OK : VMXSIM_ERROR_GUEST_MEMORY;
 }
 
-/* Whether a debugger can reach `linear`, where its page is and how many bytes are left of it. */
-static bool reach(vmxsim_vcpu *vcpu, uint64_t linear, size_t *left, struct vmxsim_walk *walk) {
-  mem_walk(&vcpu->cpu, linear, MEM_READ | MEM_SYSTEM, walk);
-  const size_t to_end = PAGE - (size_t)(linear & (PAGE - 1));
-  if (*left > to_end) *left = to_end;
-  return walk->page_size && walk->end != VMXSIM_WALK_UNMAPPED;
+/* The part of a range that lies in one page. */
+struct stretch {
+  size_t at, size; /* from the range's beginning */
+  struct vmxsim_walk walk;
+};
+
+/* Goes on to the next stretch of a range, and translates it as a debugger does; false: there is none. */
+static bool next_stretch(vmxsim_vcpu *vcpu, uint64_t linear, size_t size, struct stretch *s) {
+  s->at += s->size;
+  if (s->at == size) return false;
+  const uint64_t start = linear + s->at;
+  const size_t to_end = PAGE - (size_t)(start & (PAGE - 1)), left = size - s->at;
+  s->size = left < to_end ? left : to_end;
+  mem_walk(&vcpu->cpu, start, MEM_READ | MEM_SYSTEM, &s->walk);
+  return true;
 }
 
 static vmxsim_status check_linear(vmxsim_vcpu *vcpu, uint64_t linear, size_t size, struct vmxsim_walk *failure) {
-  for (size_t done = 0, n; done < size; done += n) {
-    struct vmxsim_walk walk;
-    n = size - done;
-    if (reach(vcpu, linear + done, &n, &walk)) continue;
-    if (failure) *failure = walk;
+  for (struct stretch s = {.at = 0}; next_stretch(vcpu, linear, size, &s);) {
+    if (s.walk.page_size && s.walk.end != VMXSIM_WALK_UNMAPPED) continue;
+    if (failure) *failure = s.walk;
     return VMXSIM_ERROR_GUEST_MEMORY;
   }
   return VMXSIM_OK;
@@ -168,24 +175,16 @@ static vmxsim_status check_linear(vmxsim_vcpu *vcpu, uint64_t linear, size_t siz
 vmxsim_status vmxsim_vcpu_read_linear(vmxsim_vcpu *vcpu, uint64_t linear, void *bytes, size_t size,
                                       struct vmxsim_walk *failure) {
   const vmxsim_status status = check_linear(vcpu, linear, size, failure);
-  for (size_t done = 0, n; !status && done < size; done += n) {
-    struct vmxsim_walk walk;
-    n = size - done;
-    reach(vcpu, linear + done, &n, &walk);
-    physical_read(vcpu->cpu.machine->memory, walk.physical, (uint8_t *)bytes + done, n);
-  }
+  for (struct stretch s = {.at = 0}; !status && next_stretch(vcpu, linear, size, &s);)
+    physical_read(vcpu->cpu.machine->memory, s.walk.physical, (uint8_t *)bytes + s.at, s.size);
   return status;
 }
 
 vmxsim_status vmxsim_vcpu_write_linear(vmxsim_vcpu *vcpu, uint64_t linear, const void *bytes, size_t size,
                                        struct vmxsim_walk *failure) {
   const vmxsim_status status = check_linear(vcpu, linear, size, failure);
-  for (size_t done = 0, n; !status && done < size; done += n) {
-    struct vmxsim_walk walk;
-    n = size - done;
-    reach(vcpu, linear + done, &n, &walk);
-    physical_write_through(vcpu->cpu.machine->memory, walk.physical, (const uint8_t *)bytes + done, n);
-  }
+  for (struct stretch s = {.at = 0}; !status && next_stretch(vcpu, linear, size, &s);)
+    physical_write_through(vcpu->cpu.machine->memory, s.walk.physical, (const uint8_t *)bytes + s.at, s.size);
   return status;
 }
 

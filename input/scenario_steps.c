@@ -78,14 +78,23 @@ static vmxsim_status read_vmcs_name(struct scenario_reader *reader, const struct
   return yaml_unknown_name(reader->reader.diagnostic, node, "the name of a VMCS, or an address", NULL);
 }
 
+typedef vmxsim_status case_part(struct case_reader *reader, const struct yaml_node *node);
+
+/* What a case can have stands in a step as well: read into a case of its own. */
+static vmxsim_status read_case_part(struct scenario_reader *reader, const struct yaml_node *node, case_part *read,
+                                    struct vmxsim_case *subject) {
+  struct vmxsim_case *const before = reader->reader.subject;
+  reader->reader.subject = subject;
+  const vmxsim_status status = read(&reader->reader, node);
+  reader->reader.subject = before;
+  return status;
+}
+
 static vmxsim_status read_fields(struct scenario_reader *reader, const struct yaml_node *node,
                                  struct scenario_step *step) {
   struct vmxsim_case subject = {0};
   if (reader->scenario->vmcs_count) subject.base = reader->scenario->vmcss[0].subject.base;
-  struct vmxsim_case *before = reader->reader.subject;
-  reader->reader.subject = &subject;
-  const vmxsim_status status = yaml_case_vmcs(&reader->reader, node);
-  reader->reader.subject = before;
+  const vmxsim_status status = read_case_part(reader, node, yaml_case_vmcs, &subject);
   step->fields = subject.values;
   step->count = subject.value_count;
   return status;
@@ -94,10 +103,7 @@ static vmxsim_status read_fields(struct scenario_reader *reader, const struct ya
 static vmxsim_status read_pieces(struct scenario_reader *reader, const struct yaml_node *node,
                                  struct scenario_step *step) {
   struct vmxsim_case subject = {0};
-  struct vmxsim_case *before = reader->reader.subject;
-  reader->reader.subject = &subject;
-  const vmxsim_status status = yaml_case_memory(&reader->reader, node);
-  reader->reader.subject = before;
+  const vmxsim_status status = read_case_part(reader, node, yaml_case_memory, &subject);
   step->memory = subject.memory;
   step->count = subject.memory_count;
   return status;

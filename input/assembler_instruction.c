@@ -358,7 +358,7 @@ static bool read_plain(struct assembler *as, const char *word, const struct plai
 
 bool read_instruction(struct assembler *as) {
   struct instruction instruction = {.branch = BRANCH_ANY};
-  struct encoding encoding;
+  struct encoding encoding = {.size = 0};
   const char *word;
   while (take_prefix(as, &instruction)) continue;
   const size_t length = word_here(as, &word);

@@ -29,7 +29,7 @@ static void adjust_packed(struct vcpu *v, bool subtract) {
     carry_out = true;
   }
   set_al(v, al);
-  flags_set_result(v, 1, al & 0xff, (uint64_t)carry_out | (uint64_t)adjust << 4);
+  flags_set_result(v, 1, al & 0xff, (carry_out ? FLAG_CF : 0) | (adjust ? FLAG_AF : 0));
 }
 
 static void daa(struct vcpu *v, const struct ir_op *op) {
@@ -47,7 +47,7 @@ static void adjust_unpacked(struct vcpu *v, bool subtract) {
   bool adjust = (ax & 15) > 9 || (flags_read(v) & FLAG_AF);
   if (adjust) ax = subtract ? ax - 0x106 : ax + 0x106;
   set_ax(v, ax & 0xff0f);
-  flags_set_result(v, 1, ax & 0xff, (uint64_t)adjust | (uint64_t)adjust << 4);
+  flags_set_result(v, 1, ax & 0xff, adjust ? FLAG_CF | FLAG_AF : 0);
 }
 
 static void aaa(struct vcpu *v, const struct ir_op *op) {

@@ -62,6 +62,19 @@ static int show(const char *spec, const struct cpu_options *options) {
   return EXIT_GOOD;
 }
 
+static void complain_action(const char *action) {
+  static const char *const actions[] = {"list", "show", "import"};
+  struct suggestions suggestions;
+  suggestions_begin(&suggestions, action, strlen(action));
+  for (size_t n = 0; n < sizeof actions / sizeof *actions; n++) suggestions_offer(&suggestions, actions[n]);
+  const char *const nearest = *action ? suggestions_best(&suggestions) : NULL;
+  if (nearest && strcmp(nearest, action) != 0) {
+    complain("cpu: \"%s\" is nothing to do; did you mean %s?", action, nearest);
+  } else {
+    complain("cpu: what to do? vmxsim cpu list, vmxsim cpu show NAME, vmxsim cpu import FILE");
+  }
+}
+
 static int run_cpu(int count, char **arguments) {
   struct cpu_options options = {.name = NULL};
   const enum parse_result parsed = options_parse(&command_cpu, &count, arguments, &options);
@@ -75,7 +88,7 @@ static int run_cpu(int count, char **arguments) {
   if (count == 1 && vmxsim_profile_find(action, strcspn(action, ","))) {
     complain("did you mean: vmxsim cpu show %s", action);
   } else {
-    complain("cpu: what to do? vmxsim cpu list, vmxsim cpu show NAME, vmxsim cpu import FILE");
+    complain_action(action);
   }
   return EXIT_UNUSABLE;
 }

@@ -103,11 +103,24 @@ static bool explain_exit(struct explainer *explainer, const char *thing, const u
   return false;
 }
 
+static bool is_keyword(const char *word) {
+  static const char *const keywords[] = {"error", "exit", "reason", "field", "check", "control", "msr"};
+  for (size_t n = 0; n < sizeof keywords / sizeof *keywords; n++) {
+    if (!strcmp(keywords[n], word)) return true;
+  }
+  return false;
+}
+
 /* Arguments that belong together: a keyword and what follows. Returns how many were taken, 0 if the first is none. */
 static int explain_keyword(struct explainer *explainer, int count, char **arguments, bool *good) {
   static const char qualification_is[] = "qualification=";
   uint64_t qualification;
-  if (count < 2) return 0;
+  if (!is_keyword(arguments[0])) return 0;
+  if (count < 2) {
+    complain("explain %s: which? vmxsim explain --help shows what can be asked", arguments[0]);
+    *good = false;
+    return 1;
+  }
   if (!strcmp(arguments[0], "error")) {
     *good = explain_error_number(explainer, arguments[1]);
     return 2;
@@ -123,7 +136,6 @@ static int explain_keyword(struct explainer *explainer, int count, char **argume
     if (!found) suggest(thing, strlen(thing));
     return 2;
   }
-  if (strcmp(arguments[0], "exit") && strcmp(arguments[0], "reason")) return 0;
   const bool qualified = count > 2 && !strncmp(arguments[2], qualification_is, sizeof qualification_is - 1);
   const char *value = qualified ? arguments[2] + sizeof qualification_is - 1 : "0";
   if (!parse_number(value, strlen(value), &qualification)) {

@@ -37,7 +37,8 @@ static int unknown_command(const char *name) {
   FILE *file = fopen(name, "rb");
   if (file) {
     fclose(file);
-    complain("\"%s\" is a file, not a command; did you mean: vmxsim check %s", name, name);
+    complain("\"%s\" is a file, not a command; did you mean: vmxsim check %s (a VMCS), or: vmxsim run %s (an image)?",
+             name, name, name);
   } else if (nearest) {
     complain("no command \"%s\"; did you mean %s?", name, nearest);
   } else {

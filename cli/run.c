@@ -138,14 +138,17 @@ static int run(int count, char **arguments) {
   struct image image = {.name = ""}, module = {.name = ""};
   const enum parse_result parsed = options_parse(&command_run, &count, arguments, &given);
   if (parsed != PARSE_RUN) return parsed == PARSE_HELP ? EXIT_GOOD : EXIT_UNUSABLE;
-  if (count != 1) {
-    complain("expected one image (vmxsim run --help)");
+  if (count > 1) {
+    complain("run: expected one image, not \"%s\" too (what the image is to be told goes behind --append)",
+             arguments[1]);
     return EXIT_UNUSABLE;
   }
-  if (scenario_is_file(arguments[0])) return run_scenarios(&given, arguments[0]);
+  if (count && scenario_is_file(arguments[0])) return run_scenarios(&given, arguments[0]);
   int status = EXIT_UNUSABLE;
-  if (setup_prepare(&given, &setup) && read_image(&image, arguments[0]) &&
-      (!given.initrd || read_image(&module, given.initrd))) {
+  /* Options first: one whose value was forgotten has taken the image for it. */
+  const bool ready = setup_prepare(&given, &setup);
+  if (ready && !count) complain("run: which image? vmxsim run IMAGE, or SCENARIO.yaml");
+  if (ready && count && read_image(&image, arguments[0]) && (!given.initrd || read_image(&module, given.initrd))) {
     char *line = command_line(arguments[0], given.append);
     const struct vmxsim_pc_boot how = {sizeof how, line, module.text, module.length, given.initrd};
     status = boot(&given, &setup, &image, &how);

@@ -20,13 +20,16 @@ static void put_serial(void *context, uint8_t byte) {
   if (byte == '\n') fflush(file);
 }
 
+enum { MEMORY_MIN = 2 << 20 };
+#define MEMORY_MAX (UINT64_C(1) << 40)
+
 /* "512", "512M", "3G": MiB without a letter. */
 static bool parse_memory(const char *text, uint64_t *bytes) {
   size_t length = strlen(text);
   uint64_t unit = 1 << 20;
   if (length && (text[length - 1] | 32) == 'g') unit <<= 10;
   if (length && ((text[length - 1] | 32) == 'g' || (text[length - 1] | 32) == 'm')) length--;
-  if (!parse_number(text, length, bytes) || *bytes > (UINT64_C(1) << 40) / unit) return false;
+  if (!parse_number(text, length, bytes) || *bytes < MEMORY_MIN / unit || *bytes > MEMORY_MAX / unit) return false;
   *bytes *= unit;
   return true;
 }
@@ -64,7 +67,7 @@ static bool prepare_processor(const char *spec, struct setup *setup) {
 
 static bool take_number(const char *text, const char *option, uint64_t *value) {
   if (!text || parse_number(text, strlen(text), value)) return true;
-  complain("%s %s: expected a number", option, text);
+  complain("%s %s: expected a whole number, as 1000000 or 0x100000", option, text);
   return false;
 }
 
@@ -84,7 +87,7 @@ static bool prepare_pc(const struct run_options *given, struct setup *setup) {
   setup->pc =
       (struct vmxsim_pc_options){.size = sizeof setup->pc, .serial = put_serial, .debug = put_byte, .screen = put_byte};
   if (!given->memory || parse_memory(given->memory, &setup->pc.memory)) return true;
-  complain("--memory %s: expected a size, as 512M or 3G", given->memory);
+  complain("--memory %s: expected 2M to 1024G, as 512M or 3G", given->memory);
   return false;
 }
 

@@ -14,10 +14,11 @@ void suggestions_offer(struct suggestions *suggestions, const char *candidate) {
   nearest_offer(&suggestions->nearest, candidate, suggestions->name, suggestions->length);
 }
 
+/* Of a short name little may differ: "foo" is not like "hlt". */
 const char *suggestions_best(const struct suggestions *suggestions) {
   const char *best = NULL;
-  nearest_end(&suggestions->nearest, &best, 1);
-  return best;
+  const bool any = nearest_end(&suggestions->nearest, &best, 1);
+  return any && suggestions->nearest.distance[0] <= (suggestions->length + 2) / 3 ? best : NULL;
 }
 
 static int digit_of(char c) {

@@ -68,6 +68,9 @@ for c in check explain fields cpu test rules; do
   expect "$c --help" 0 "usage: vmxsim $c" "$v" $c --help
 done
 expect "a file in the place of a command" 2 "vmxsim check" "$v" "$work/broken.txt"
+expect "... which may be an image" 2 "vmxsim run $work/broken.txt" "$v" "$work/broken.txt"
+expect "a command like no other" 2 "vmxsim --help lists them" "$v" foo
+absent "... is not taken for one" "did you mean"
 
 # check
 expect "a broken rule" 1 "guest.rflags.if-when-injecting-external-interrupt" "$v" check "$work/broken.txt"
@@ -132,6 +135,10 @@ expect "a value that is too wide" 2 "wider" "$v" explain guest_cs_selector=0x100
 expect "a value that is none" 2 "not a number" "$v" explain guest_cr0=abc
 expect "a mistyped field" 2 "did you mean guest_cr0" "$v" explain guest_cro
 expect "nothing to explain" 2 "explain what" "$v" explain
+expect "a keyword and nothing behind it" 2 "explain error: which" "$v" explain error
+expect "a number that is no error" 2 'no VM-instruction error "99"' "$v" explain error 99
+expect "a number that is no exit reason" 2 'no exit reason "200"' "$v" explain exit 200
+expect "a word that is no name" 2 'nothing is called "foo" (vmxsim fields and vmxsim rules list names)' "$v" explain foo
 
 # fields, cpu, rules
 expect "all fields" 0 "6820  guest_rflags" "$v" fields
@@ -148,6 +155,11 @@ cp "$work/out" "$work/mine.yaml"
 expect "... and used" 1 "mine.yaml" "$v" check --cpu "$work/mine.yaml" "$work/broken.txt"
 expect "an import of nothing" 2 "" "$v" cpu import /dev/null
 expect "cpu without anything" 2 "vmxsim cpu list" "$v" cpu
+expect "a mistyped action" 2 "did you mean show" "$v" cpu shwo haswell
+expect "... one without what it wants" 2 "vmxsim cpu show NAME" "$v" cpu show
+expect "a mistyped processor to show" 2 "did you mean haswell" "$v" cpu show haswel
+expect "an import of a directory" 2 "directory" "$v" cpu import "$work"
+expect "a rule as the argument of rules" 2 "vmxsim explain guest.cr0" "$v" rules guest.cr0
 expect "rules" 0 "^## Checks on Guest RIP, RFLAGS, and SSP" "$v" rules
 
 # test
@@ -159,6 +171,8 @@ expect "no coverage" 1 "no vector breaks" "$v" test --coverage "$work/failing.ya
 expect "no vectors" 2 "which vectors" "$v" test
 mkdir "$work/empty"
 expect "a directory without vectors" 2 "no \*.yaml" "$v" test "$work/empty"
+expect "vectors that are not there" 2 "No such file" "$v" test "$work/nothing"
+expect "an option of another command" 2 "test: no option --cpu" "$v" test --cpu haswell "$work/failing.yaml"
 expect "a vector file that is no YAML" 2 "" "$v" test "$source/LICENSE"
 if [ -w /dev/full ]; then
   expect "output that cannot be written" 2 "cannot be written" sh -c "'$v' rules >/dev/full"
@@ -202,13 +216,24 @@ expect "... goes on from there" 3 "^k" "$v" run --restore "$work/half.snapshot" 
 expect "... not on another machine" 2 "another configuration" "$v" run --smp 2 --restore "$work/half.snapshot" "$work/sector.img"
 expect "... not from another file" 2 "" "$v" run --restore "$work/sector.img" "$work/sector.img"
 expect "--save without --save-at" 2 "go together" "$v" run --save "$work/x" "$work/sector.img"
-expect "cycles that are no number" 2 "expected a number" "$v" run --max-cycles many "$work/sector.img"
+expect "cycles that are no number" 2 "expected a whole number" "$v" run --max-cycles many "$work/sector.img"
 expect "too many processors" 2 "expected 1 to 64" "$v" run --smp 65 "$work/sector.img"
 sector '\146\100\353\374'
 expect "Ctrl-C" 130 "processor 0, active, at 0000:7c0" timeout --preserve-status -s INT 1 "$v" run "$work/sector.img"
 expect "a serial port to where nothing can be" 2 "No such file" "$v" run --serial "$work/nothing/at" "$work/sector.img"
-expect "an image that is none" 2 "" "$v" run "$source/LICENSE"
-expect "run without an image" 2 "one image" "$v" run
+expect "an image that is none" 2 "neither Multiboot nor ELF, and no boot sector" "$v" run "$source/LICENSE"
+expect "an image that is not there" 2 "nothing: No such file" "$v" run "$work/nothing"
+expect "an image that is a directory" 2 "empty: Is a directory" "$v" run "$work/empty"
+expect "a module that is not there" 2 "nothing: No such file" "$v" run --initrd "$work/nothing" "$work/sector.img"
+expect "run without an image" 2 "which image" "$v" run
+expect "... because an option took it" 2 "memory .*sector.img: expected 2M to 1024G" "$v" run --memory "$work/sector.img"
+expect "two images" 2 'one image, not "b" too' "$v" run a b
+for size in 12X 0 1M -5 2000G; do
+  expect "memory of $size" 2 "expected 2M to 1024G" "$v" run --memory $size "$work/sector.img"
+done
+expect "a mistyped processor to run on" 2 "did you mean haswell" "$v" run --cpu haswel "$work/sector.img"
+expect "a mistyped option of run" 2 "did you mean --initrd" "$v" run --intird x "$work/sector.img"
+expect "a timing model that is none" 2 "fixed|latency|memory" "$v" run --timing fats "$work/sector.img"
 
 scenario=$source/testvectors/scenarios/exit-cpuid.yaml
 expect "a scenario" 0 "VM exit 10 cpuid, guest RIP 0x100005 (query)" "$v" run "$scenario"

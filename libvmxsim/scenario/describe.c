@@ -43,3 +43,10 @@ void runner_describe_exit(const struct runner *runner, uint64_t reason, uint64_t
   snprintf(text, TEXT_MAX, "%s %u %s, guest RIP %.150s", reason >> 31 ? "VM-entry failure, exit" : "VM exit",
            (unsigned)reason & 0xffff, name ? name->name : "(unknown)", runner_place(runner, guest_rip, place));
 }
+
+void runner_describe_injection(uint64_t information, char text[TEXT_MAX]) {
+  char names[200];
+  vmxsim_layout_text(vmxsim_layout_of_field(VMXSIM_FIELD_vm_entry_interruption_information), information, names,
+                     sizeof names);
+  snprintf(text, TEXT_MAX, "injected: %s", names);
+}

@@ -2,7 +2,9 @@
  *
  *   memory.c       page tables, descriptor tables, code in memory
  *   host.c         the host's processor, and VMX instructions that it executes one by one
+ *   host_steps.c   steps that are such instructions
  *   run.c          steps; running until something happens
+ *   listen.c       what the machine tells meanwhile
  *   expect.c       events against what is expected
  *   describe.c     events and values in words
  *   scenario.c     the whole
@@ -91,6 +93,7 @@ struct runner {
 /* describe.c */
 const char *runner_place(const struct runner *runner, uint64_t address, char text[TEXT_MAX]);
 void runner_describe_exit(const struct runner *runner, uint64_t reason, uint64_t guest_rip, char text[TEXT_MAX]);
+void runner_describe_injection(uint64_t information, char text[TEXT_MAX]);
 
 /* memory.c. All return false after an error that is in runner->error. */
 bool memory_prepare(struct runner *runner);
@@ -115,7 +118,23 @@ bool host_is_32(const struct runner *runner);
 unsigned host_handler_of(const struct runner *runner, uint64_t linear);
 void host_park(struct runner *runner, unsigned vcpu);
 
+/* host_steps.c */
+void host_report_fault(struct runner *runner, unsigned vcpu, unsigned vector);
+/* True if the instruction completed and succeeded. */
+bool host_report(struct runner *runner, unsigned vcpu, const char *what, const struct host_result *result);
+/* VMXON and every VMCS, as scenarios have it before their first step. */
+bool host_set_up(struct runner *runner);
+/* False: the step is none of the host's. */
+bool host_step(struct runner *runner, const struct scenario_step *step);
+void host_skip(struct runner *runner, unsigned vcpu);
+
+/* listen.c */
+void listen_begin(struct runner *runner);
+void listen_end(struct runner *runner);
+
 /* run.c */
+void runner_event(struct runner *runner, enum vmxsim_scenario_event_kind kind, unsigned vcpu, uint64_t number,
+                  const char *text);
 bool run_steps(struct runner *runner);
 
 /* expect.c */

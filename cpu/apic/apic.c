@@ -111,25 +111,31 @@ static bool write_base(struct apic *apic, uint64_t value) {
 
 enum { IA32_APIC_BASE = 0x1b, IA32_TSC_DEADLINE = 0x6e0, X2APIC_FIRST = 0x800, X2APIC_LAST = 0xbff };
 
+static bool read_deadline(const struct apic *apic, uint64_t *value) {
+  if (!apic_has_deadline_mode(apic)) return false;
+  *value = apic->vcpu->s.tsc_deadline;
+  return true;
+}
+
+static bool write_deadline(struct apic *apic, uint64_t value) {
+  if (!apic_has_deadline_mode(apic)) return false;
+  apic_timer_set_deadline(apic, value);
+  return true;
+}
+
 bool apic_msr_read(struct apic *apic, uint32_t msr, uint64_t *value) {
   if (msr == IA32_APIC_BASE) {
     *value = apic->vcpu->s.apic_base;
     return true;
   }
-  if (msr == IA32_TSC_DEADLINE) {
-    *value = apic->vcpu->s.tsc_deadline;
-    return true;
-  }
+  if (msr == IA32_TSC_DEADLINE) return read_deadline(apic, value);
   if (msr < X2APIC_FIRST || msr > X2APIC_LAST || !apic_in_x2apic_mode(apic)) return false;
   return apic_x2apic_read(apic, msr - X2APIC_FIRST, value);
 }
 
 bool apic_msr_write(struct apic *apic, uint32_t msr, uint64_t value) {
   if (msr == IA32_APIC_BASE) return write_base(apic, value);
-  if (msr == IA32_TSC_DEADLINE) {
-    apic_timer_set_deadline(apic, value);
-    return true;
-  }
+  if (msr == IA32_TSC_DEADLINE) return write_deadline(apic, value);
   if (msr < X2APIC_FIRST || msr > X2APIC_LAST || !apic_in_x2apic_mode(apic)) return false;
   return apic_x2apic_write(apic, msr - X2APIC_FIRST, value);
 }

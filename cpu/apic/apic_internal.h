@@ -88,6 +88,9 @@ static inline bool apic_in_x2apic_mode(const struct apic *apic) {
   const uint64_t both = APIC_BASE_ENABLE | APIC_BASE_EXTD;
   return (apic->vcpu->s.apic_base & both) == both;
 }
+static inline bool apic_has_deadline_mode(const struct apic *apic) {
+  return vmxsim_has_feature(apic->vcpu->capabilities, VMXSIM_FEATURE_tsc_deadline);
+}
 static inline bool apic_is_software_enabled(const struct apic *apic) {
   return apic_is_enabled(apic) && (apic->svr & SVR_ENABLED);
 }

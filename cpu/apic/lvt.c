@@ -5,10 +5,14 @@
 
 enum { DELIVERY_SHIFT = 8, DELIVERY_MASK = 7, LINT1_PIN = 1 };
 
-static uint32_t writable_bits(unsigned reg) {
+static uint32_t timer_mode_bits(const struct apic *apic) {
+  return apic_has_deadline_mode(apic) ? LVT_TIMER_MODE : LVT_TIMER_PERIODIC;
+}
+
+static uint32_t writable_bits(const struct apic *apic, unsigned reg) {
   enum { VECTOR = 0xff, DELIVERY = 7 << 8, POLARITY = 1 << 13 };
   switch (reg) {
-  case APIC_LVT_TIMER: return VECTOR | LVT_MASKED | LVT_TIMER_MODE;
+  case APIC_LVT_TIMER: return VECTOR | LVT_MASKED | timer_mode_bits(apic);
   case APIC_LVT_ERROR: return VECTOR | LVT_MASKED;
   case APIC_LVT_LINT0:
   case APIC_LVT_LINT1: return VECTOR | DELIVERY | POLARITY | LVT_LEVEL | LVT_MASKED;
@@ -19,7 +23,7 @@ static uint32_t writable_bits(unsigned reg) {
 void apic_write_lvt(struct apic *apic, unsigned reg, uint32_t value) {
   uint32_t *lvt = &apic->lvt[reg - APIC_LVT_TIMER];
   const uint32_t before = *lvt;
-  uint32_t after = (value & writable_bits(reg)) | (before & LVT_REMOTE_IRR);
+  uint32_t after = (value & writable_bits(apic, reg)) | (before & LVT_REMOTE_IRR);
   if (!(after & LVT_LEVEL)) after &= ~(uint32_t)LVT_REMOTE_IRR;
   if (!(apic->svr & SVR_ENABLED)) after |= LVT_MASKED;
   *lvt = after;

@@ -148,9 +148,14 @@ bool apic_x2apic_read(struct apic *apic, unsigned reg, uint64_t *value) {
   return true;
 }
 
+static bool has_reserved_bits(const struct apic *apic, const struct rule *rule, uint64_t value) {
+  const bool no_deadline = rule->first == APIC_LVT_TIMER && !apic_has_deadline_mode(apic);
+  return value & (~rule->may_be_1 | (no_deadline ? LVT_TIMER_DEADLINE : 0));
+}
+
 bool apic_x2apic_write(struct apic *apic, unsigned reg, uint64_t value) {
   const struct rule *rule = find_rule(reg);
-  if (!rule || !rule->writable || (value & ~rule->may_be_1)) return false;
+  if (!rule || !rule->writable || has_reserved_bits(apic, rule, value)) return false;
   if (reg == APIC_ICR_LOW) {
     apic_write_icr(apic, value);
   } else if (reg == APIC_SELF_IPI) {

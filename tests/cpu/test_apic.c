@@ -97,7 +97,7 @@ static int set_up(void **state) {
   memset(sipi, 0xff, sizeof sipi);
   eoi_vector = -1;
   machine.processor.phys_bits = 39;
-  machine.processor.features = UINT64_C(1) << VMXSIM_FEATURE_x2apic;
+  machine.processor.features = UINT64_C(1) << VMXSIM_FEATURE_x2apic | UINT64_C(1) << VMXSIM_FEATURE_tsc_deadline;
   machine.vcpus = VCPUS;
   for (unsigned i = 0; i < VCPUS; i++) {
     struct vcpu *v = &vcpus[i].cpu;
@@ -333,6 +333,20 @@ static void timer_deadline(void **state) {
   assert_int_equal(apic_next_event(v->apic), UINT64_MAX);
 }
 
+/* SDM 3A, "APIC Timer": bit 18 of the timer's entry and IA32_TSC_DEADLINE come with CPUID.01H:ECX.TSC_Deadline. */
+static void timer_without_deadline(void **state) {
+  (void)state;
+  uint64_t value;
+  machine.processor.features &= ~(UINT64_C(1) << VMXSIM_FEATURE_tsc_deadline);
+  assert_false(apic_msr_read(vcpus[0].cpu.apic, MSR_DEADLINE, &value));
+  assert_false(wrmsr(0, MSR_DEADLINE, 5000));
+  set(0, LVTT, 0x60040);
+  assert_int_equal(get(0, LVTT), 0x20040);
+  assert_true(wrmsr(0, MSR_BASE, rdmsr(0, MSR_BASE) | EXTD));
+  assert_false(wrmsr(0, 0x832, 0x40040));
+  assert_true(wrmsr(0, 0x832, 0x20040));
+}
+
 static void modes(void **state) {
   (void)state;
   const uint64_t base = rdmsr(0, MSR_BASE) & ~(uint64_t)(ENABLE | EXTD);
@@ -449,6 +463,7 @@ int main(void) {
       TEST(timer_one_shot),
       TEST(timer_within_a_block),
       TEST(timer_deadline),
+      TEST(timer_without_deadline),
       TEST(modes),
       TEST(x2apic_rules),
       TEST(page_accesses),

@@ -335,6 +335,11 @@ static void test_cpuid_features(void **state) {
   cpuid(7, 1, r);
   assert_true(r[CPUID_EAX] & BIT(26));
   assert_false(r[CPUID_EAX] & BIT(17));
+  cpuid(1, 0, r);
+  assert_true(r[CPUID_ECX] & BIT(24));
+  recreate("max,-tsc_deadline");
+  cpuid(1, 0, r);
+  assert_int_equal(r[CPUID_ECX] & (BIT(24) | BIT(21)), BIT(21));
   recreate("max,-smap,-cet_ss,-cet_ibt,-umip,-lam");
   cpuid(7, 0, r);
   assert_false(r[CPUID_EBX] & BIT(20));

@@ -49,15 +49,22 @@ bool cet_push_frame(struct vcpu *v, const struct cet_frame *frame, uint64_t from
   return push_three(v, frame, v->s.ssp, ssp, 0);
 }
 
+bool cet_take_token(struct vcpu *v, uint64_t ssp, unsigned system, bool *taken) {
+  const enum mem_access access = (enum mem_access)(MEM_WRITE | MEM_SHADOW_STACK | system);
+  uint64_t token = 0;
+  if (!mem_read_linear(v, ssp, 8, access, &token)) return false;
+  *taken = token == ssp;
+  return !*taken || mem_write_linear(v, ssp, 8, access, ssp | TOKEN_BUSY);
+}
+
 bool cet_acquire_token(struct vcpu *v, uint64_t ssp, bool target_is_64_bit) {
-  const enum mem_access access = (enum mem_access)(MEM_WRITE | MEM_SHADOW_STACK | MEM_SYSTEM);
   /* Token and frame lie in one aligned 32 bytes. */
   const bool placed = !(ssp & 7) && (ssp & ~UINT64_C(31)) == ((ssp - 24) & ~UINT64_C(31));
-  uint64_t token = 0;
+  bool taken;
   if (!placed || (!target_is_64_bit && ssp >> 32)) return vcpu_raise_with_code(v, VECTOR_GP, 0), false;
-  if (!mem_read_linear(v, ssp, 8, access, &token)) return false;
-  if (token != ssp) return vcpu_raise_with_code(v, VECTOR_GP, 0), false;
-  return mem_write_linear(v, ssp, 8, access, ssp | TOKEN_BUSY);
+  if (!cet_take_token(v, ssp, MEM_SYSTEM, &taken)) return false;
+  if (!taken) vcpu_raise_with_code(v, VECTOR_GP, 0);
+  return taken;
 }
 
 bool cet_enter_inner(struct vcpu *v, const struct cet_frame *frame, unsigned old_cpl, uint64_t start, uint64_t *ssp) {
@@ -72,14 +79,17 @@ bool cet_check_alignment(struct vcpu *v) {
   return false;
 }
 
-bool cet_pop_frame(struct vcpu *v, uint64_t cs, uint64_t lip, uint64_t *popped, uint64_t *previous) {
+bool cet_read_frame(struct vcpu *v, uint64_t *cs, uint64_t *lip, uint64_t *previous) {
   const enum mem_access access = (enum mem_access)(MEM_READ | MEM_SHADOW_STACK);
-  uint64_t saved_cs, saved_lip;
   const uint64_t ssp = v->s.ssp;
-  if (!mem_read_linear(v, ssp + 16, 8, access, &saved_cs) || !mem_read_linear(v, ssp + 8, 8, access, &saved_lip) ||
-      !mem_read_linear(v, ssp, 8, access, previous))
-    return false;
-  *popped = ssp + 24;
+  return mem_read_linear(v, ssp + 16, 8, access, cs) && mem_read_linear(v, ssp + 8, 8, access, lip) &&
+         mem_read_linear(v, ssp, 8, access, previous);
+}
+
+bool cet_pop_frame(struct vcpu *v, uint64_t cs, uint64_t lip, uint64_t *popped, uint64_t *previous) {
+  uint64_t saved_cs, saved_lip;
+  if (!cet_read_frame(v, &saved_cs, &saved_lip, previous)) return false;
+  *popped = v->s.ssp + CET_FRAME_SIZE;
   if (cs == saved_cs && lip == saved_lip && !(*previous & 3)) return true;
   vcpu_raise_with_code(v, VECTOR_CP, CP_FAR_RET_IRET);
   return false;
@@ -91,8 +101,8 @@ bool cet_check_new_ssp(struct vcpu *v, uint64_t ssp, bool target_is_64_bit) {
   return false;
 }
 
-void cet_release_token(struct vcpu *v, uint64_t ssp) {
-  const enum mem_access access = (enum mem_access)(MEM_WRITE | MEM_SHADOW_STACK | MEM_SYSTEM);
+void cet_release_token(struct vcpu *v, uint64_t ssp, unsigned system) {
+  const enum mem_access access = (enum mem_access)(MEM_WRITE | MEM_SHADOW_STACK | system);
   uint64_t token;
   if (mem_read_linear(v, ssp, 8, access, &token) && token == (ssp | TOKEN_BUSY))
     mem_write_linear(v, ssp, 8, access, ssp);

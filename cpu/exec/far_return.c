@@ -96,7 +96,7 @@ bool far_return_commit(struct vcpu *v, struct far_return *r, unsigned popped, bo
   struct shadow shadow = {.ssp = v->s.ssp};
   if (!set_accessed(v, r)) return false;
   if (r->outer ? !shadow_outer_level(v, r, &shadow) : !shadow_same_level(v, r, is_iret, &shadow)) return false;
-  if (shadow.release) cet_release_token(v, shadow.old);
+  if (shadow.release) cet_release_token(v, shadow.old, MEM_SYSTEM);
   if (shadow.switched) v->s.ssp = shadow.ssp;
   if (!r->has_stack) commit_stack(v, r, popped); /* still by the size of the stack that was popped from */
   far_commit_target(v, &r->target);

@@ -86,7 +86,7 @@ static void iret_to_v86(struct vcpu *v, const struct frame *f) {
   for (unsigned i = 0; i < 5; i++)
     if (!far_stack_peek(v, 16 + 4 * i, 4, &selectors[i])) return;
   if (!v86_return_allowed(v, f)) return;
-  if (cet_shadow_stack_enabled(v, v->cpl)) cet_release_token(v, v->s.ssp);
+  if (cet_shadow_stack_enabled(v, v->cpl)) cet_release_token(v, v->s.ssp, MEM_SYSTEM);
   load_flags(v, f->flags, RFLAGS_DEFINED);
   vcpu_update_mode(v);
   segment_load_real(v, VMXSIM_CS, (uint16_t)f->cs);

@@ -2,6 +2,7 @@
 #include "cpu/exec/task.h"
 
 #include "cpu/mmu/memory.h"
+#include "cpu/registers.h"
 
 static bool get(struct vcpu *v, uint64_t linear, unsigned size, uint32_t *value) {
   uint64_t read;
@@ -32,7 +33,7 @@ static bool read_32(struct vcpu *v, uint64_t base, struct task_state *t) {
     if (!get_selector(v, base + 0x48 + 4 * i, &t->selector[i])) return false;
   if (!get_selector(v, base + 0x60, &t->ldt) || !get(v, base + 0x64, 2, &trap)) return false;
   t->trap = trap & 1;
-  return true;
+  return !(v->s.cr4 & CR4_CET) || get(v, base + 0x68, 4, &t->ssp);
 }
 
 /* FS and GS become null, the upper halves of the general registers ones, as processors leave them. */

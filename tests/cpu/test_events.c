@@ -836,6 +836,160 @@ static void test_shadow_stack_inner(void **state) {
   assert_int_equal(get(SHADOW + 0x1f8, 8), SHADOW + 0x1f8); /* free again */
 }
 
+/* --- task switches with shadow stacks
+ * ----------------------------------------------------------------------------------- */
+
+enum { OLD_STACK = SHADOW + 0x100, NEW_STACK = SHADOW + 0x200, TASK_CODE = 0xc000 };
+
+/* PAE paging, since shadow stacks want it, and a task of its own on each of two shadow stacks. */
+static void shadow_tasks(unsigned cpl) {
+  const uint64_t directory = TABLES + 0x1000;
+  protected_mode(cpl);
+  put(directory, 8, (TABLES + 0x2000) | 1);
+  put(TABLES + 0x2000, 8, (TABLES + 0x3000) | 7);
+  for (uint64_t i = 0; i < 256; i++) put(TABLES + 0x3000 + i * 8, 8, i << 12 | 7);
+  for (uint64_t tss = TSS; tss <= TSS_2; tss += TSS_2 - TSS) put(tss + 0x1c, 4, directory);
+  descriptor(TASK, TSS, 0x6b, 0x008b);
+  descriptor(TASK_2, TSS_2, 0x6b, 0x00e9);
+  write_task_2(TASK_CODE);
+  put(TSS_2 + 0x68, 4, NEW_STACK);
+  put(NEW_STACK, 8, NEW_STACK);
+  put(OLD_STACK, 8, OLD_STACK | 1);
+  v->s.cr0 |= CR0_PG | CR0_WP;
+  v->s.cr4 = CR4_PAE;
+  v->s.cr3 = directory;
+  shadow_pages();
+  assert_true(control_write_cr3(v, directory));
+  v->s.s_cet = CET_SH_STK_EN;
+  v->s.ssp = OLD_STACK;
+  vcpu_update_mode(v);
+  CODE_AT(CODE, "\x9a\x00\x00\x00\x00\x50\x00"); /* call 50h:0 */
+  CODE_AT(TASK_CODE, "\xcf");
+}
+
+static void test_task_shadow_nested(void **state) {
+  (void)state;
+  shadow_tasks(0);
+  step();
+  assert_at(TASK_CODE);
+  assert_int_equal(v->s.ssp, NEW_STACK - 24);
+  assert_int_equal(get(v->s.ssp, 8), OLD_STACK);
+  assert_int_equal(get(v->s.ssp + 8, 8), CODE + 7);
+  assert_int_equal(get(v->s.ssp + 16, 8), CODE32);
+  assert_int_equal(get(NEW_STACK, 8), NEW_STACK | 1);
+  step();
+  assert_at(CODE + 7);
+  assert_int_equal(v->s.ssp, OLD_STACK);
+  assert_int_equal(get(NEW_STACK, 8), NEW_STACK); /* free again */
+  assert_int_equal(get(OLD_STACK, 8), OLD_STACK | 1);
+}
+
+/* Who changes the TSS that is returned to cannot choose where execution goes on. The old task's shadow stack is left by
+ * then and the new one's not there yet, so that only a task gate can take the #CP. */
+static void test_task_shadow_tampered(void **state) {
+  (void)state;
+  shadow_tasks(0);
+  put(IDT + VECTOR_CP * 8, 4, (uint32_t)TASK_2 << 16);
+  put(IDT + VECTOR_CP * 8 + 4, 4, 0x8500);
+  step();
+  put(TSS + 0x20, 4, CODE + 8);
+  step();
+  assert_int_equal(v->s.tr.selector, TASK_2);
+  assert_int_equal(slot32(0), CP_FAR_RET_IRET);
+  assert_int_equal(get(TSS + 0x20, 4), CODE + 8);
+  assert_int_equal(v->s.ssp, NEW_STACK - 24);
+  assert_int_equal(get(v->s.ssp, 8), 0);
+}
+
+static void test_task_shadow_token(void **state) {
+  (void)state;
+  static const uint64_t bad[] = {NEW_STACK | 1, NEW_STACK + 8, 0};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    shadow_tasks(0);
+    put(NEW_STACK, 8, bad[i]);
+    step();
+    assert_vector(VECTOR_TS);
+    assert_int_equal(slot32(0), TASK_2);
+    assert_int_equal(v->s.tr.selector, TASK_2);
+    assert_int_equal(get(NEW_STACK, 8), bad[i]);
+    recreate("max");
+  }
+  shadow_tasks(0);
+  put(TSS_2 + 0x68, 4, NEW_STACK + 4);
+  step();
+  assert_vector(VECTOR_TS);
+  assert_int_equal(v->s.tr.selector, TASK_2);
+}
+
+/* With CR4.CET a TSS has to have a place for SSP, enabled or not. */
+static void test_task_shadow_limit(void **state) {
+  (void)state;
+  shadow_tasks(0);
+  v->s.s_cet = 0;
+  vcpu_update_mode(v);
+  descriptor(TASK_2, TSS_2, 0x6a, 0x0089);
+  EXPECT_FAULT("\x9a\x00\x00\x00\x00\x50\x00", VECTOR_TS, TASK_2);
+  descriptor(TASK_2, TSS_2, 0x6b, 0x0081); /* 16 bits */
+  EXPECT_FAULT("\x9a\x00\x00\x00\x00\x50\x00", VECTOR_TS, TASK_2);
+  assert_int_equal(v->s.tr.selector, TASK);
+}
+
+static void test_task_shadow_misaligned_iret(void **state) {
+  (void)state;
+  shadow_tasks(0);
+  step();
+  v->s.ssp -= 4;
+  step();
+  assert_vector(VECTOR_TS);
+  assert_int_equal(slot32(0), TASK_2); /* the current one */
+  assert_int_equal(v->s.tr.selector, TASK_2);
+}
+
+/* JMP does not nest: no frame; and the first instruction has to be ENDBRANCH. */
+static void test_task_shadow_jmp(void **state) {
+  (void)state;
+  shadow_tasks(0);
+  v->s.s_cet |= CET_ENDBR_EN;
+  vcpu_update_mode(v);
+  CODE_AT(CODE, "\xea\x00\x00\x00\x00\x50\x00");
+  step();
+  assert_at(TASK_CODE);
+  assert_int_equal(v->s.ssp, NEW_STACK);
+  assert_true(v->s.s_cet & CET_TRACKER);
+  assert_int_equal(get(OLD_STACK, 8), OLD_STACK | 1);
+}
+
+/* From level 3 there is no frame: SSP waits in IA32_PL3_SSP. */
+static void test_task_shadow_user(void **state) {
+  (void)state;
+  shadow_tasks(3);
+  v->s.u_cet = CET_SH_STK_EN;
+  vcpu_update_mode(v);
+  step();
+  assert_at(TASK_CODE);
+  assert_int_equal(v->s.ssp, NEW_STACK);
+  assert_int_equal(v->s.pl_ssp[3], OLD_STACK);
+  step();
+  assert_at(CODE + 7);
+  assert_int_equal(v->cpl, 3);
+  assert_int_equal(v->s.ssp, OLD_STACK);
+  assert_int_equal(get(NEW_STACK, 8), NEW_STACK);
+}
+
+static void test_task_shadow_v86(void **state) {
+  (void)state;
+  shadow_tasks(0);
+  v->s.u_cet = CET_ENDBR_EN;
+  put(TSS_2 + 0x24, 4, RFLAGS_VM | 2);
+  put(TSS_2 + 4, 4, INNER_STACK);
+  put(TSS_2 + 8, 2, DATA);
+  v->s.pl_ssp[0] = NEW_STACK + 0x38;
+  put(NEW_STACK + 0x38, 8, NEW_STACK + 0x38);
+  step();
+  assert_vector(VECTOR_TS);
+  assert_int_equal(slot32(0), TASK_2);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -887,6 +1041,14 @@ int main(void) {
       TEST(test_shadow_stack_same_level),
       TEST(test_shadow_stack_tampered),
       TEST(test_shadow_stack_inner),
+      TEST(test_task_shadow_nested),
+      TEST(test_task_shadow_tampered),
+      TEST(test_task_shadow_token),
+      TEST(test_task_shadow_limit),
+      TEST(test_task_shadow_misaligned_iret),
+      TEST(test_task_shadow_jmp),
+      TEST(test_task_shadow_user),
+      TEST(test_task_shadow_v86),
 #undef TEST
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,7 +79,7 @@ enum vmxsim_pc_mode { VMXSIM_PC_MODE_16, VMXSIM_PC_MODE_32, VMXSIM_PC_MODE_64 };
 vmxsim_status vmxsim_pc_load_flat(vmxsim_pc *pc, const void *image, size_t size, uint64_t address,
                                   enum vmxsim_pc_mode mode);
 /* A boot sector, or a floppy or disk image that begins with one: to 7C00H in real mode, with DL = 0 (up to 2.88 MB) or
- * 80H. INT 10H, 11H, 12H, 13H (reading), 15H, 16H, 1AH are there. */
+ * 80H. INT 10H, 11H, 12H, 13H, 15H, 16H, 1AH are there; what is written stays beside `image`. */
 vmxsim_status vmxsim_pc_load_disk(vmxsim_pc *pc, const void *image, size_t size);
 
 enum vmxsim_pc_image { VMXSIM_PC_UNKNOWN, VMXSIM_PC_MULTIBOOT, VMXSIM_PC_ELF, VMXSIM_PC_DISK };

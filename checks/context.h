@@ -88,7 +88,6 @@ unsigned check_group_of(vmxsim_check check, unsigned *which);
 enum { CHECK_VALUES_MAX = 6 };
 
 /* memory.c: guest-physical memory as checks read it. */
-bool context_read(struct check_context *context, uint64_t address, void *bytes, size_t size);
 uint64_t context_read_little_endian(struct check_context *context, uint64_t address, size_t size);
 bool context_load_msr_entry(struct check_context *context, uint32_t number);
 uint32_t context_msr_entries(const struct check_context *context);

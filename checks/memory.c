@@ -2,7 +2,7 @@
 #include "checks/context.h"
 #include "vmcs/architecture.h"
 
-bool context_read(struct check_context *x, uint64_t address, void *bytes, size_t size) {
+static bool read_memory(struct check_context *x, uint64_t address, void *bytes, size_t size) {
   const struct vmxsim_check_input *input = x->input;
   x->memory_read = true;
   const bool read = input->read_memory && input->read_memory(input->memory_context, address, bytes, size);
@@ -13,7 +13,7 @@ bool context_read(struct check_context *x, uint64_t address, void *bytes, size_t
 uint64_t context_read_little_endian(struct check_context *x, uint64_t address, size_t size) {
   uint8_t bytes[8] = {0};
   uint64_t value = 0;
-  if (!context_read(x, address, bytes, size)) return 0;
+  if (!read_memory(x, address, bytes, size)) return 0;
   for (size_t i = 0; i < size; i++) value |= (uint64_t)bytes[i] << (8 * i);
   return value;
 }
@@ -32,7 +32,7 @@ bool context_load_msr_entry(struct check_context *x, uint32_t number) {
   x->entry = (struct msr_entry){.number = number};
   if (!vmxsim_field_set_has(known, VMXSIM_FIELD_vm_entry_msr_load_address)) return false;
   if (number > context_msr_entries(x)) return false;
-  if (!context_read(x, area + 16 * (uint64_t)(number - 1), bytes, sizeof bytes)) return false;
+  if (!read_memory(x, area + 16 * (uint64_t)(number - 1), bytes, sizeof bytes)) return false;
   for (unsigned i = 0; i < 4; i++) {
     x->entry.index |= (uint32_t)bytes[i] << (8 * i);
     x->entry.reserved |= (uint32_t)bytes[4 + i] << (8 * i);

@@ -60,7 +60,7 @@ static void print_code(vmxsim_vcpu *vcpu, const struct vmxsim_state *s) {
   }
 }
 
-void print_vcpu(vmxsim_vcpu *vcpu, const struct elf_symbols *symbols) {
+static void print_vcpu(vmxsim_vcpu *vcpu, const struct elf_symbols *symbols) {
   struct vmxsim_state s;
   uint64_t offset;
   vmxsim_vcpu_get_state(vcpu, &s);

@@ -5,8 +5,7 @@
 #include "cli/elf_symbols.h"
 #include "vmxsim/machine.h"
 
-/* Registers of a vCPU, where it is, and the instructions from there on, to the standard error. */
-void print_vcpu(vmxsim_vcpu *vcpu, const struct elf_symbols *symbols);
+/* The registers of each, where it is, and the instructions from there on, to the standard error. */
 void print_all_vcpus(vmxsim_machine *machine, const struct elf_symbols *symbols);
 
 #endif

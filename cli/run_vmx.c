@@ -39,12 +39,13 @@ static void diagnose(struct vmx_watch *watch, const struct vmxsim_event *event) 
                                            1,          read_memory,     watch->machine};
   struct vmxsim_verdict verdict;
   char outcome[200];
-  if (!is_new(watch, event->cs_base + event->rip, trace->outcome->check)) return;
+  const uint64_t rip = event->cs_base + event->rip;
+  if (!is_new(watch, rip, trace->outcome->check)) return;
   vmxsim_check_all(&input, &verdict);
   vmxsim_outcome_text(trace->outcome, outcome, sizeof outcome);
   fflush(stdout);
   fprintf(watch->file, "processor %u: %s at 0x%llx fails: %s\n", event->vcpu,
-          trace->opcode == VMXSIM_VMLAUNCH ? "VMLAUNCH" : "VMRESUME", (number)(event->cs_base + event->rip), outcome);
+          trace->opcode == VMXSIM_VMLAUNCH ? "VMLAUNCH" : "VMRESUME", (number)rip, outcome);
   for (vmxsim_check check = vmxsim_next_broken(&verdict, 0); check != VMXSIM_NO_CHECK;
        check = vmxsim_next_broken(&verdict, check + 1)) {
     print_rule(watch->file, &input, check);

@@ -7,7 +7,8 @@
 #include "vmcs/names.h"
 #include "vmcs/text.h"
 
-void controls_text(vmxsim_control_word word, uint64_t value, char *buffer, size_t size) {
+/* The controls of a word that are 1, as "name, name, bit 13". */
+static void controls_text(vmxsim_control_word word, uint64_t value, char *buffer, size_t size) {
   struct text text = text_begin(buffer, size);
   for (unsigned bit = 0; bit < 64; bit++) {
     if (!((value >> bit) & 1)) continue;

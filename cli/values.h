@@ -10,8 +10,6 @@ enum { VALUE_TEXT_BYTES = 4096 };
 
 /* What a field's value means: named bits, or the controls that are 1; "" if there is nothing to say. */
 void field_value_text(vmxsim_field field, uint64_t value, char *text, size_t size);
-/* The controls of a word that are 1, as "name, name, bit 13". */
-void controls_text(vmxsim_control_word word, uint64_t value, char *text, size_t size);
 
 /* Every bit of a control word, set and clear, a line each. */
 void print_control_word(const struct output *output, vmxsim_control_word word, uint64_t value);

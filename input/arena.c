@@ -82,12 +82,6 @@ void *arena_allocate_array(struct arena *arena, size_t count, size_t size) {
   return arena_allocate(arena, count * size);
 }
 
-void *arena_copy(struct arena *arena, const void *bytes, size_t size) {
-  void *copy = arena_allocate(arena, size);
-  if (copy && size) memcpy(copy, bytes, size);
-  return copy;
-}
-
 char *arena_string(struct arena *arena, const char *text, size_t length) {
   char *copy = length < SIZE_MAX ? arena_allocate(arena, length + 1) : NULL;
   if (!copy) return NULL;

@@ -22,7 +22,6 @@ void arena_reset(struct arena *arena);
 /* All of these return NULL if there is no memory. The memory is aligned for any of our types. */
 void *arena_allocate(struct arena *arena, size_t size);
 void *arena_allocate_array(struct arena *arena, size_t count, size_t size);
-void *arena_copy(struct arena *arena, const void *bytes, size_t size);
 /* A copy with a NUL at its end. */
 char *arena_string(struct arena *arena, const char *text, size_t length);
 

@@ -255,7 +255,7 @@ static vmxsim_status read_pages(struct scenario_reader *reader, const struct yam
 
 /* --- registers --- */
 
-vmxsim_status scenario_register(struct scenario_reader *reader, const struct yaml_node *key, unsigned *number) {
+static vmxsim_status read_register(struct scenario_reader *reader, const struct yaml_node *key, unsigned *number) {
   struct nearest list;
   if (!vmxsim_register_find(key->text, number) && vmxsim_register_size(*number) <= 8) return VMXSIM_OK;
   nearest_begin(&list, 2);
@@ -273,7 +273,7 @@ vmxsim_status scenario_registers(struct scenario_reader *reader, const struct ya
   *values = value;
   *count = node->count;
   for (const struct yaml_node *key = node->first; key; key = key->next->next, value++) {
-    vmxsim_status status = scenario_register(reader, key, &value->number);
+    vmxsim_status status = read_register(reader, key, &value->number);
     if (!status) {
       status = scenario_number(reader, key->next, 8 * (unsigned)vmxsim_register_size(value->number),
                                "a value of the register", &value->value);

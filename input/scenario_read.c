@@ -68,7 +68,7 @@ vmxsim_status scenario_flag(struct scenario_reader *reader, const struct yaml_no
   return VMXSIM_OK;
 }
 
-bool scenario_add_labels(struct symbol_table *to, const struct symbol_table *from, const char *before) {
+static bool add_labels(struct symbol_table *to, const struct symbol_table *from, const char *before) {
   for (const struct symbol *symbol = from->first; symbol; symbol = symbol->next) {
     char name[200];
     const size_t length = strlen(before);
@@ -198,7 +198,7 @@ static vmxsim_status read_all_fields(struct scenario_reader *reader, const struc
   vmxsim_status status = VMXSIM_OK;
   for (size_t number = 0; !status && number < scenario->vmcs_count; item = item->next, number++) {
     struct symbol_table names = {.arena = &reader->reader.document->arena};
-    if (!scenario_add_labels(&names, &reader->guest[number], "") || !scenario_add_labels(&names, &reader->all, "")) {
+    if (!add_labels(&names, &reader->guest[number], "") || !add_labels(&names, &reader->all, "")) {
       return diagnose_no_memory(reader->reader.diagnostic);
     }
     reader->reader.symbols = &names;
@@ -285,15 +285,14 @@ static bool name_all(struct scenario_reader *reader) {
   for (size_t n = 0; n < reader->scenario->vmcs_count; n++) {
     const char *name = reader->scenario->vmcss[n].name;
     const size_t length = strlen(name);
-    if (!n) good &= scenario_add_labels(&reader->all, &reader->guest[n], "guest.");
-    good &= scenario_add_labels(&reader->all, &reader->guest[n], "");
+    if (!n) good &= add_labels(&reader->all, &reader->guest[n], "guest.");
+    good &= add_labels(&reader->all, &reader->guest[n], "");
     if (!length || length + 2 > sizeof before) continue;
     memcpy(before, name, length);
     strcpy(before + length, ".");
-    good &= scenario_add_labels(&reader->all, &reader->guest[n], before);
+    good &= add_labels(&reader->all, &reader->guest[n], before);
   }
-  return good && scenario_add_labels(&reader->all, &reader->host, "") &&
-         scenario_add_labels(&reader->all, &reader->host, "host.");
+  return good && add_labels(&reader->all, &reader->host, "") && add_labels(&reader->all, &reader->host, "host.");
 }
 
 static vmxsim_status read_code(struct scenario_reader *reader, const struct yaml_node *const *found) {
@@ -306,7 +305,7 @@ static vmxsim_status read_code(struct scenario_reader *reader, const struct yaml
   }
   host_defaults(scenario);
   for (size_t n = 0; n < scenario->vmcs_count; n++) {
-    if (!n && !scenario_add_labels(&reader->host, &reader->guest[n], "guest.")) {
+    if (!n && !add_labels(&reader->host, &reader->guest[n], "guest.")) {
       return diagnose_no_memory(reader->reader.diagnostic);
     }
   }

@@ -44,8 +44,6 @@ vmxsim_status scenario_flag(struct scenario_reader *reader, const struct yaml_no
 /* `host:` and `guest:` (scenario_code.c). The fields that are 0 in `code` are filled in. */
 vmxsim_status scenario_code(struct scenario_reader *reader, const struct yaml_node *node, struct symbol_table *symbols,
                             struct scenario_code *code);
-/* A register of at most 64 bits by its key. */
-vmxsim_status scenario_register(struct scenario_reader *reader, const struct yaml_node *key, unsigned *number);
 vmxsim_status scenario_registers(struct scenario_reader *reader, const struct yaml_node *node,
                                  const struct register_value **values, size_t *count);
 /* `steps:` (scenario_steps.c) */
@@ -53,8 +51,6 @@ vmxsim_status scenario_steps(struct scenario_reader *reader, const struct yaml_n
 /* `expect:` and `never:` (scenario_expect.c) */
 vmxsim_status scenario_expectations(struct scenario_reader *reader, const struct yaml_node *node,
                                     const struct scenario_expectation **items, size_t *count);
-/* Adds the labels of a table to another, with something before their names; those it has already stay. */
-bool scenario_add_labels(struct symbol_table *to, const struct symbol_table *from, const char *before);
 /* A label's linear address. */
 vmxsim_status scenario_place(struct scenario_reader *reader, const struct yaml_node *node, uint64_t *linear);
 

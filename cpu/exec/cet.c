@@ -11,25 +11,26 @@ static unsigned entry_size(const struct vcpu *v) {
   return v->mode & DECODE_CODE_64 ? 8 : 4;
 }
 
-bool cet_push(struct vcpu *v, unsigned size, uint64_t value) {
+/* One entry of 4 or 8 bytes on the current shadow stack; false: exception pending, SSP unchanged. */
+static bool push(struct vcpu *v, unsigned size, uint64_t value) {
   uint64_t ssp = exec_wrap_rip(v, v->s.ssp - size);
   if (!mem_write_linear(v, ssp, size, MEM_WRITE | MEM_SHADOW_STACK, value)) return false;
   v->s.ssp = ssp;
   return true;
 }
 
-bool cet_top(struct vcpu *v, unsigned size, uint64_t *value) {
+static bool top(struct vcpu *v, unsigned size, uint64_t *value) {
   return mem_read_linear(v, v->s.ssp, size, MEM_READ | MEM_SHADOW_STACK, value);
 }
 
 bool cet_call(struct vcpu *v, uint64_t return_address) {
-  return !cet_shadow_stack(v) || cet_push(v, entry_size(v), return_address);
+  return !cet_shadow_stack(v) || push(v, entry_size(v), return_address);
 }
 
 bool cet_return(struct vcpu *v, uint64_t return_address) {
   uint64_t expected = 0;
   if (!cet_shadow_stack(v)) return true;
-  if (!cet_top(v, entry_size(v), &expected)) return false;
+  if (!top(v, entry_size(v), &expected)) return false;
   if (expected != return_address) return exec_raise_with_code(v, VECTOR_CP, CP_NEAR_RET);
   v->s.ssp = exec_wrap_rip(v, v->s.ssp + entry_size(v));
   return true;

@@ -1,5 +1,5 @@
 /* Control-flow enforcement of near transfers: the shadow stack of CALL and RET, and indirect-branch tracking. Far
- * transfers and event delivery have their own rules, and use cet_push() and cet_pop() for them. */
+ * transfers and event delivery have their own rules: cet_far.h. */
 #ifndef VMXSIM_CPU_EXEC_CET_H
 #define VMXSIM_CPU_EXEC_CET_H
 
@@ -16,10 +16,6 @@ static inline bool cet_tracking(const struct vcpu *v) {
 
 /* IA32_U_CET at CPL 3, else IA32_S_CET. */
 uint64_t *cet_control(struct vcpu *vcpu);
-
-/* One entry of 4 or 8 bytes on the current shadow stack; false: exception pending, SSP unchanged. */
-bool cet_push(struct vcpu *vcpu, unsigned size, uint64_t value);
-bool cet_top(struct vcpu *vcpu, unsigned size, uint64_t *value);
 
 /* Near CALL: pushes the return address (nothing if shadow stacks are off). */
 bool cet_call(struct vcpu *vcpu, uint64_t return_address);

@@ -49,13 +49,6 @@ bool descriptor_get(struct vcpu *v, uint16_t selector, struct descriptor *d, uns
   return result == DESCRIPTOR_FOUND;
 }
 
-bool descriptor_read(struct vcpu *v, uint16_t selector, uint32_t words[4], unsigned vector, uint32_t error_code) {
-  struct descriptor d;
-  if (!descriptor_get(v, selector, &d, vector, error_code)) return false;
-  for (unsigned i = 0; i < 4; i++) words[i] = d.words[i];
-  return true;
-}
-
 static bool write_type_byte(struct vcpu *v, const struct descriptor *d) {
   return mem_write_linear(v, d->linear + 5, 1, MEM_WRITE | MEM_SYSTEM, (d->words[1] >> 8) & 0xff);
 }

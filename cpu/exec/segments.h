@@ -6,9 +6,6 @@
 
 /* MOV, POP, LDS ... to a data segment or SS, in every mode. False: exception pending, nothing changed. */
 bool segment_load(struct vcpu *vcpu, unsigned segment, uint16_t selector);
-/* The descriptor of a selector in GDT or LDT as two 32-bit words (and two more for 16-byte ones: system descriptors in
- * IA-32e mode). Raises vector(error_code) if it is beyond the table. */
-bool descriptor_read(struct vcpu *vcpu, uint16_t selector, uint32_t words[4], unsigned vector, uint32_t error_code);
 /* Fills the hidden part from a descriptor. */
 void segment_from_descriptor(struct vmxsim_segment *segment, uint16_t selector, const uint32_t words[2]);
 /* Real-address and virtual-8086 mode: base = selector * 16. */

@@ -2,7 +2,7 @@
 #include "cpu/exec/simd.h"
 
 static unsigned lane_of(unsigned bytes) {
-  return bytes < 16 ? bytes : 16;
+  return bytes < 16 ? 8 : 16;
 }
 
 /* --- packs: elements of half the size, saturated; those of a, then those of b, in each lane ------------------------

@@ -96,8 +96,6 @@ bool control_write_cr4(struct vcpu *v, uint64_t value);
 uint64_t control_cr4_supported(const struct vcpu *v);
 /* What CR0 and CR4 become without any check: INIT, RSM. Flushes everything. */
 void control_set(struct vcpu *v, uint64_t cr0, uint64_t cr3, uint64_t cr4, uint64_t efer);
-/* Bits of XCR0 that the processor has. */
-uint64_t control_xcr0_supported(const struct vcpu *v);
 
 /* A canonical address of the widest kind that the processor supports: for bases and MSRs. */
 bool system_is_canonical(const struct vcpu *v, uint64_t address);

@@ -1,6 +1,7 @@
 /* Control and debug registers: MOV CR, MOV DR, CLTS, LMSW, SMSW, XGETBV, XSETBV.
  *
- * SDM 2B, "MOV--Move to/from Control Registers", "MOV--Move to/from Debug Registers". What a write does is control.c.
+ * SDM 2B, "MOV--Move to/from Control Registers", "MOV--Move to/from Debug Registers". What a write does is
+ * system_cr.c's.
  */
 #include "cpu/exec/cpuid.h"
 #include "cpu/exec/operand.h"

@@ -32,10 +32,6 @@ uint64_t control_cr4_supported(const struct vcpu *v) {
          if_feature(v, VMXSIM_FEATURE_cet_ibt, CR4_CET) | if_feature(v, VMXSIM_FEATURE_lam, CR4_LAM_SUP);
 }
 
-uint64_t control_xcr0_supported(const struct vcpu *v) {
-  return cpuid_xcr0(v->cpuid);
-}
-
 static bool uses_pdptes(uint64_t cr0, uint64_t cr4, uint64_t efer) {
   return (cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LMA);
 }

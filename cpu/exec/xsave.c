@@ -13,7 +13,7 @@ enum { HEADER_SIZE = 64, ALIGNMENT = 64 };
 
 /* --- layout ------------------------------------------------------------------------------------------------------- */
 
-unsigned xsave_size(unsigned component) {
+static unsigned component_size(unsigned component) {
   switch (component) {
   case XSAVE_AVX: return XSAVE_AVX_SIZE;
   case XSAVE_PKRU: return XSAVE_PKRU_SIZE;
@@ -24,17 +24,17 @@ unsigned xsave_size(unsigned component) {
 }
 
 /* No component of ours asks for alignment in the compacted format. */
-unsigned xsave_offset(unsigned component, bool compacted, uint64_t present) {
+static unsigned component_offset(unsigned component, bool compacted, uint64_t present) {
   unsigned offset = XSAVE_EXTENDED;
   if (!compacted) return component == XSAVE_PKRU ? (unsigned)XSAVE_PKRU_OFFSET : offset;
-  for (unsigned i = XSAVE_AVX; i < component; i++) offset += present >> i & 1 ? xsave_size(i) : 0;
+  for (unsigned i = XSAVE_AVX; i < component; i++) offset += present >> i & 1 ? component_size(i) : 0;
   return offset;
 }
 
 static unsigned image_size(bool compacted, uint64_t present) {
   unsigned size = XSAVE_EXTENDED;
   for (unsigned i = XSAVE_AVX; i < XSAVE_COMPONENTS; i++) {
-    if (present >> i & 1) size = xsave_offset(i, compacted, present) + xsave_size(i);
+    if (present >> i & 1) size = component_offset(i, compacted, present) + component_size(i);
   }
   return size;
 }
@@ -143,10 +143,10 @@ static bool write_legacy(struct vcpu *v, const struct area *area, uint64_t saved
 static bool write_extended(struct vcpu *v, const struct area *area, uint64_t saved, bool compacted, uint64_t present) {
   for (unsigned i = XSAVE_AVX; i < XSAVE_COMPONENTS; i++) {
     uint8_t state[XSAVE_AVX_SIZE] = {0};
-    const unsigned registers_only = i == XSAVE_AVX ? 16 * fxsave_registers(v) : xsave_size(i);
+    const unsigned registers_only = i == XSAVE_AVX ? 16 * fxsave_registers(v) : component_size(i);
     if (!(saved >> i & 1)) continue;
     put_component(v, i, state);
-    if (!xsave_write(v, area->segment, area->offset + xsave_offset(i, compacted, present), state, registers_only))
+    if (!xsave_write(v, area->segment, area->offset + component_offset(i, compacted, present), state, registers_only))
       return false;
   }
   return true;
@@ -237,9 +237,9 @@ static bool component_is_good(const struct vcpu *v, unsigned component, const ui
 static bool read_image(struct vcpu *v, const struct area *area, uint64_t loaded, uint64_t format, uint8_t *image) {
   if (!xsave_read(v, area->segment, area->offset, image, FXSAVE_SIZE)) return false;
   for (unsigned i = XSAVE_AVX; i < XSAVE_COMPONENTS; i++) {
-    const unsigned at = xsave_offset(i, format & COMPACTED, format);
+    const unsigned at = component_offset(i, format & COMPACTED, format);
     if (!(loaded >> i & 1)) continue;
-    if (!xsave_read(v, area->segment, area->offset + at, image + at, xsave_size(i))) return false;
+    if (!xsave_read(v, area->segment, area->offset + at, image + at, component_size(i))) return false;
     if (!component_is_good(v, i, image + at)) return exec_raise_with_code(v, VECTOR_GP, 0);
   }
   return true;
@@ -262,7 +262,7 @@ static void restore(struct vcpu *v, const struct area *area, uint64_t wanted, ui
   if (wanted & SSE_BIT) fxsave_get_xmm(v, loaded & SSE_BIT ? image : initial);
   for (unsigned i = XSAVE_AVX; i < XSAVE_COMPONENTS; i++) {
     if (wanted >> i & 1)
-      get_component(v, i, loaded >> i & 1 ? image + xsave_offset(i, format & COMPACTED, format) : initial);
+      get_component(v, i, loaded >> i & 1 ? image + component_offset(i, format & COMPACTED, format) : initial);
   }
 }
 

@@ -32,10 +32,6 @@ enum {
 /* Places in the legacy area. */
 enum { FXSAVE_MXCSR = 24, FXSAVE_ST = 32, FXSAVE_XMM = 160 };
 
-/* Offset of a component in either format; of compacted ones, `present` is XCOMP_BV. */
-unsigned xsave_offset(unsigned component, bool compacted, uint64_t present);
-unsigned xsave_size(unsigned component);
-
 /* `wide`: with REX.W, where FIP and FDP are 64 bits and there are no selectors. */
 void fxsave_put_x87(const struct vcpu *vcpu, bool wide, uint8_t *area); /* bytes 0-23 and 32-159 */
 void fxsave_get_x87(struct vcpu *vcpu, bool wide, const uint8_t *area);

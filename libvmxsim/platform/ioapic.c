@@ -63,7 +63,7 @@ bool ioapic_only_interrupts(const vmxsim_pc *pc) {
   return true;
 }
 
-void ioapic_eoi(void *context, uint8_t vector) {
+static void end_of_interrupt(void *context, uint8_t vector) {
   vmxsim_pc *pc = context;
   for (unsigned pin = 0; pin < LINES; pin++) {
     uint64_t *entry = &pc->ioapic.redirection[pin];
@@ -122,7 +122,7 @@ static void mmio_write_register(void *context, uint64_t address, unsigned size, 
   switch (address & PAGE_OFFSET) {
   case IOREGSEL: pc->ioapic.select = (uint8_t)value; break;
   case IOWIN: write_register(pc, (uint32_t)value); break;
-  case EOI_REGISTER: ioapic_eoi(pc, (uint8_t)value); break;
+  case EOI_REGISTER: end_of_interrupt(pc, (uint8_t)value); break;
   default: break;
   }
 }
@@ -135,6 +135,6 @@ void ioapic_reset(vmxsim_pc *pc) {
 
 vmxsim_status ioapic_init(vmxsim_pc *pc) {
   struct machine *machine = &pc->machine->machine;
-  for (unsigned i = 0; i < machine->vcpus; i++) apic_on_eoi(machine->vcpu[i]->cpu.apic, ioapic_eoi, pc);
+  for (unsigned i = 0; i < machine->vcpus; i++) apic_on_eoi(machine->vcpu[i]->cpu.apic, end_of_interrupt, pc);
   return vmxsim_machine_map_mmio(pc->machine, IOAPIC_BASE, 0x1000, mmio_read_register, mmio_write_register, pc);
 }

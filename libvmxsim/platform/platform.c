@@ -103,7 +103,7 @@ void pc_stop(vmxsim_pc *pc) {
   vmxsim_machine_stop(pc->machine);
 }
 
-void pc_reset_devices(vmxsim_pc *pc) {
+static void reset_devices(vmxsim_pc *pc) {
   pc->level_device = 0;
   pic_reset(pc);
   pit_reset(pc);
@@ -137,13 +137,13 @@ static void act(void *context) {
   switch (action) {
   case ACTION_BOOT: bios_boot(pc); break;
   case ACTION_RESET:
-    pc_reset_devices(pc);
+    reset_devices(pc);
     reset_vcpus(pc);
     break;
   case ACTION_INIT: init_vcpus(pc); break;
   case ACTION_SUSPEND: acpi_suspend(pc); break;
   case ACTION_RESUME:
-    pc_reset_devices(pc);
+    reset_devices(pc);
     reset_vcpus(pc);
     acpi_resume(pc);
     break;
@@ -231,7 +231,7 @@ static vmxsim_status build(vmxsim_pc *pc) {
   bios_write_rom(pc);
   acpi_write_tables(pc);
   pc->in_timer = true;
-  pc_reset_devices(pc);
+  reset_devices(pc);
   pc->in_timer = false;
   return VMXSIM_OK;
 }

@@ -174,7 +174,6 @@ bool pc_line(const vmxsim_pc *pc, unsigned line);
 
 void pc_defer(vmxsim_pc *pc, enum action action);
 void pc_stop(vmxsim_pc *pc);
-void pc_reset_devices(vmxsim_pc *pc);
 vmxsim_status pc_map_ports(vmxsim_pc *pc, uint16_t first, uint16_t last, vmxsim_port_read *read,
                            vmxsim_port_write *write);
 
@@ -203,7 +202,6 @@ void ioapic_reset(vmxsim_pc *pc);
 void ioapic_set_line(vmxsim_pc *pc, unsigned line, bool level);
 bool ioapic_is_masked(const vmxsim_pc *pc, unsigned line);
 bool ioapic_only_interrupts(const vmxsim_pc *pc); /* and no NMI, SMI, INIT */
-void ioapic_eoi(void *pc, uint8_t vector);
 
 vmxsim_status serial_init(vmxsim_pc *pc);
 void serial_reset(vmxsim_pc *pc);
@@ -244,9 +242,10 @@ unsigned bios_memory_map(const vmxsim_pc *pc, struct bios_range ranges[BIOS_RANG
 void start_real_mode(vmxsim_pc *pc, uint16_t segment, uint16_t offset, uint16_t stack);
 void start_protected_mode(vmxsim_pc *pc, uint32_t entry, struct vmxsim_state *state); /* start.c */
 void start_64_bit_mode(vmxsim_pc *pc, uint64_t entry, uint64_t argument);
-/* elf.c: puts the segments where they belong. */
+/* loader_elf.c: puts the segments where they belong. */
 vmxsim_status elf_load(vmxsim_pc *pc, const struct image *image, uint64_t *entry, uint64_t *end, bool *is_64);
 bool elf_is(const struct image *image);
+/* image.c */
 vmxsim_status image_keep(vmxsim_pc *pc, const void *image, size_t size, const struct vmxsim_pc_boot *boot);
 /* Into RAM; false: does not fit. */
 bool ram_write(vmxsim_pc *pc, uint64_t address, const void *bytes, size_t size);

@@ -9,13 +9,6 @@
 
 enum dump_group {
 #define GROUP(word, group) GROUP_##group,
-#define SEGMENT(group, selector, access_rights, limit, base)
-#define LABEL(section, group, label, field)
-#define SIGNATURE(section, group, label, field)
-#define XEN_LABEL(section, group, label, field)
-#define LABEL_PAIR(section, group, label, first, second)
-#define LABEL_BYTES(section, group, label, field)
-#define LABEL_IGNORED(section, group, label)
 #include "text_labels.def"
   GROUP_none
 };
@@ -25,13 +18,6 @@ static const struct {
   enum dump_group group;
 } groups[] = {
 #define GROUP(word, group) {word, GROUP_##group},
-#define SEGMENT(group, selector, access_rights, limit, base)
-#define LABEL(section, group, label, field)
-#define SIGNATURE(section, group, label, field)
-#define XEN_LABEL(section, group, label, field)
-#define LABEL_PAIR(section, group, label, first, second)
-#define LABEL_BYTES(section, group, label, field)
-#define LABEL_IGNORED(section, group, label)
 #include "text_labels.def"
 };
 
@@ -41,15 +27,8 @@ static const struct dump_segment {
   enum dump_group group;
   vmxsim_field part[PARTS];
 } segments[] = {
-#define GROUP(word, group)
 #define SEGMENT(group, selector, access_rights, limit, base) \
   {GROUP_##group, {VMXSIM_FIELD_##selector, VMXSIM_FIELD_##access_rights, VMXSIM_FIELD_##limit, VMXSIM_FIELD_##base}},
-#define LABEL(section, group, label, field)
-#define SIGNATURE(section, group, label, field)
-#define XEN_LABEL(section, group, label, field)
-#define LABEL_PAIR(section, group, label, first, second)
-#define LABEL_BYTES(section, group, label, field)
-#define LABEL_IGNORED(section, group, label)
 #include "text_labels.def"
 };
 
@@ -66,7 +45,6 @@ struct dump_label {
 };
 
 static const struct dump_label labels[] = {
-#define GROUP(word, group)
 #define FIELD_OF(name) VMXSIM_FIELD_##name
 #define ROW(section, group, label, kind, first, second, signature, xen) \
   {SECTION_##section, GROUP_##group, label, sizeof(label) - 1, kind, FIELD_OF(first), FIELD_OF(second), signature, xen},

@@ -4,6 +4,7 @@
 
 #include "cpu/events/events.h"
 #include "cpu/exec/flags.h"
+#include "cpu/exec/x87.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/registers.h"
 #include "libvmxsim/machine/machine_internal.h"
@@ -50,7 +51,7 @@ vmxsim_status vmxsim_vcpu_get_extended_state(vmxsim_vcpu *vcpu, struct vmxsim_ex
     memcpy(state->st[i] + 8, &st->sign_exponent, 2);
   }
   state->control = f->control;
-  state->status = (uint16_t)((f->status & ~0x3800u) | (unsigned)f->top << 11);
+  state->status = x87_status_word(&vcpu->cpu);
   state->tags = f->tags;
   state->opcode = f->opcode;
   state->instruction = f->instruction;
@@ -67,7 +68,7 @@ vmxsim_status vmxsim_vcpu_set_extended_state(vmxsim_vcpu *vcpu, const struct vmx
   if (state->size != sizeof *state || (state->mxcsr & ~MXCSR_MASK)) return VMXSIM_ERROR_ARGUMENT;
   if (is_busy(vcpu)) return busy(vcpu);
   f->top = state->status >> 11 & 7;
-  f->status = (uint16_t)(state->status & ~0x3800u);
+  f->status = (uint16_t)(state->status & ~X87_TOP);
   for (unsigned i = 0; i < 8; i++) {
     struct x87_register *const st = &f->st[(f->top + i) & 7];
     memcpy(&st->significand, state->st[i], 8);

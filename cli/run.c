@@ -123,9 +123,22 @@ static char *command_line(const char *image, const char *append) {
   return line;
 }
 
-/* What of the options is for scenarios. */
+/* Whether no option is given that would do nothing: a scenario says itself what machine it wants. */
+static bool suits_scenarios(const struct run_options *given) {
+  for (const struct option *o = command_run.options; o->name; o++) {
+    if (o->kind != OPTION_TEXT || o->offset == offsetof(struct run_options, cpu) ||
+        o->offset == offsetof(struct run_options, trace))
+      continue;
+    if (!*(const char *const *)(const void *)((const char *)given + o->offset)) continue;
+    complain("run: --%s is for images; a scenario says itself what it wants (docs/scenarios.md)", o->name);
+    return false;
+  }
+  return true;
+}
+
 static int run_scenarios(const struct run_options *given, const char *path) {
   struct vmxsim_capabilities processor;
+  if (!suits_scenarios(given)) return EXIT_UNUSABLE;
   if (given->cpu && !read_processor(given->cpu, &processor)) return EXIT_UNUSABLE;
   const struct scenario_options options = {.color = given->common.color,
                                            .json = given->common.format == FORMAT_JSON,

@@ -245,6 +245,7 @@ expect "a scenario that is not as expected" 1 "expected: 0x3" "$v" run "$work/wr
 expect "... in a test, with what led there" 1 "VM entry by VMLAUNCH" "$v" test "$work/wrong.yaml"
 printf 'scenario: a\nhost:\n  asm: |\n    nop\n    mvo eax, 1\n' >"$work/wrong.yaml"
 expect "code that is none, with its place" 2 "wrong.yaml:5:5: .*did you mean 'mov'" "$v" run "$work/wrong.yaml"
+expect "an option that is for images" 2 "run: --memory is for images" "$v" run --memory 1G "$scenario"
 expect "no scenario in it" 2 "no scenario" "$v" run "$source/testvectors/checks/basic.yaml"
 
 echo "1..$number"

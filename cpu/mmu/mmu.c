@@ -21,7 +21,7 @@ struct mmu *mmu_create(struct vcpu *vcpu, struct physical_memory *memory) {
   mmu->memory = memory;
   mmu->has_gigabyte_pages = true;
   mmu->bank = &mmu->banks[BANK_SUPERVISOR];
-  for (unsigned i = 0; i < 4; i++) mmu->breakpoint[i] = (struct breakpoint){1, 0, false};
+  for (unsigned i = 0; i < 4; i++) mmu->breakpoint[i] = BREAKPOINT_OFF;
   mmu->context.linear_bits = 64;
   mmu_drop_fast(mmu); /* to generation 1 */
   tlb_initialize(&mmu->tlb);

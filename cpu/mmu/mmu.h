@@ -123,6 +123,7 @@ struct breakpoint {
   uint64_t first, last;
   bool on_read;
 };
+#define BREAKPOINT_OFF ((struct breakpoint){UINT64_MAX, 0, false}) /* overlaps with no access */
 
 struct mmu {
   struct fast_bank *bank; /* of ordinary accesses at the current privilege */
@@ -134,7 +135,7 @@ struct mmu {
   struct caches *caches; /* NULL: not modelled */
   bool has_gigabyte_pages, check_alignment;
 
-  struct breakpoint breakpoint[4]; /* of DR0-DR3, if for data; else last < first */
+  struct breakpoint breakpoint[4]; /* of DR0-DR3, if for data; else BREAKPOINT_OFF */
   bool any_watched;
   struct mem_watch *watch;
   size_t watches;

@@ -62,7 +62,7 @@ static struct breakpoint data_breakpoint(const struct vmxsim_state *s, unsigned 
   static const uint8_t bytes[4] = {1, 2, 8, 4};
   const unsigned kind = s->dr7 >> (16 + 4 * n) & 3, length = s->dr7 >> (18 + 4 * n) & 3;
   const bool enabled = s->dr7 >> (2 * n) & 3;
-  if (!enabled || !(kind & 1)) return (struct breakpoint){1, 0, false};
+  if (!enabled || !(kind & 1)) return BREAKPOINT_OFF;
   const uint64_t first = s->dr[n] & ~(uint64_t)(bytes[length] - 1);
   return (struct breakpoint){first, first + bytes[length] - 1, kind == 3};
 }

@@ -498,6 +498,20 @@ static void test_data_breakpoint(void **state) {
   assert_int_equal(v->s.dr6, DR6_FIXED | 1);
 }
 
+/* An access to linear address 0 is not one to breakpoints that are off. */
+static void test_no_data_breakpoint_at_0(void **state) {
+  (void)state;
+  long_mode(0);
+  v->s.dr[0] = 0x100;
+  v->s.dr7 = DR7_FIXED | 1 | 0x000d0000;
+  mem_breakpoints_changed(v);
+  v->s.gpr[VMXSIM_RBX] = 0;
+  CODE_AT(CODE, "\x89\x03\x90"); /* mov [rbx], eax */
+  step();
+  step();
+  assert_at(CODE + 3);
+}
+
 /* A data breakpoint of MOV SS waits for the instruction after it; if that is INT, for its handler. */
 static void test_data_breakpoint_of_mov_ss(void **state) {
   (void)state;
@@ -1022,6 +1036,7 @@ int main(void) {
       TEST(test_branch_step),
       TEST(test_code_breakpoint),
       TEST(test_data_breakpoint),
+      TEST(test_no_data_breakpoint_at_0),
       TEST(test_data_breakpoint_of_mov_ss),
       TEST(test_general_detect),
       TEST(test_sti_shadow),

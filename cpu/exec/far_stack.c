@@ -21,6 +21,7 @@ struct far_stack far_stack_current(const struct vcpu *v) {
 /* Expand-down segments reach from limit + 1 to the top of their size. */
 static bool within_limit(const struct vmxsim_segment *ss, uint64_t first, uint64_t last) {
   const bool expand_down = (ss->access_rights & 12) == 4;
+  if (ss->access_rights & AR_UNUSABLE) return false; /* as a VM entry can leave it */
   if (!expand_down) return last <= ss->limit;
   return first > ss->limit && last <= (ss->access_rights & AR_DB ? UINT32_MAX : UINT16_MAX);
 }

@@ -62,26 +62,31 @@ bool system_monitor_usable(struct vcpu *v, const struct ir_op *op) {
   return false;
 }
 
+/* Extensions: ECX, in 64-bit mode RCX. */
+static uint64_t extensions_of(const struct vcpu *v) {
+  return system_gpr(v, VMXSIM_RCX, vcpu_in_64_bit_mode(v) ? 8 : 4);
+}
+
 static void system_monitor(struct vcpu *v, const struct ir_op *op) {
   v->current = op;
   if (!system_monitor_usable(v, op)) return;
-  if ((uint32_t)v->s.gpr[VMXSIM_RCX]) return vcpu_raise_with_code(v, VECTOR_GP, 0);
+  if (extensions_of(v)) return vcpu_raise_with_code(v, VECTOR_GP, 0);
   if (!arm(v, op->memory.segment, mem_effective_address(v, op))) return;
   system_end(v, op);
 }
 
 /* In VMX non-root operation an interrupt window that is being waited for is not slept through: SDM 3C, "Changes to
  * Instruction Behavior in VMX Non-Root Operation". */
-static bool awaits_interrupt_window(const struct vcpu *v, uint32_t extensions) {
+static bool awaits_interrupt_window(const struct vcpu *v, uint64_t extensions) {
   return (extensions & 1) && !(v->s.rflags & RFLAGS_IF) && vmxsim_vmx_on(&v->vmx, primary, interrupt_window_exiting);
 }
 
 /* ECX[0]: interrupts end the wait even if they are masked. */
 static void system_mwait(struct vcpu *v, const struct ir_op *op) {
-  const uint32_t extensions = (uint32_t)v->s.gpr[VMXSIM_RCX];
+  const uint64_t extensions = extensions_of(v);
   v->current = op;
   if (!system_monitor_usable(v, op)) return;
-  if (extensions & ~1U) return vcpu_raise_with_code(v, VECTOR_GP, 0);
+  if (extensions & ~UINT64_C(1)) return vcpu_raise_with_code(v, VECTOR_GP, 0);
   if (!v->monitor_armed || v->monitor_written || awaits_interrupt_window(v, extensions)) {
     v->monitor_armed = false;
     return system_end(v, op);

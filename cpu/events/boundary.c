@@ -9,10 +9,6 @@
 #include "cpu/exec/wait.h"
 #include "cpu/observe.h"
 
-/* Pending debug exceptions, as the VMCS has them */
-#define PENDING_BREAKPOINT_ENABLED BIT(12)
-#define PENDING_VALID (PENDING_BREAKPOINT_ENABLED | DR6_BS)
-
 static bool waits_for_startup(const struct vcpu *v) {
   return v->s.activity == VMXSIM_WAIT_FOR_SIPI;
 }
@@ -235,10 +231,7 @@ static void end_shadows(struct vcpu *v) {
 /* What traps after this instruction. Behind MOV SS breakpoints wait for the next boundary and single step is lost. */
 static void collect_traps(struct vcpu *v, bool branched) {
   const bool steps = v->single_step && (branched || !(v->s.debugctl & DEBUGCTL_BTF));
-  const uint64_t breakpoints = v->trap_dr6 & DR6_BREAKPOINTS;
-  v->trap_dr6 &= DR6_BT;
-  if (!(v->s.pending_debug & PENDING_VALID)) v->s.pending_debug = 0;
-  if (breakpoints) v->s.pending_debug |= breakpoints | PENDING_BREAKPOINT_ENABLED;
+  debug_collect_breakpoints(v);
   if (steps && !v->s.blocking_by_mov_ss) v->s.pending_debug |= DR6_BS;
   if (v->s.pending_debug | v->trap_dr6) v->attention |= ATTENTION_BOUNDARY;
 }

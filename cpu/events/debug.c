@@ -18,6 +18,13 @@ void debug_delivered(struct vcpu *v) {
   v->s.debugctl &= ~(DEBUGCTL_BTF | DEBUGCTL_LBR);
 }
 
+void debug_collect_breakpoints(struct vcpu *v) {
+  const uint64_t breakpoints = v->trap_dr6 & DR6_BREAKPOINTS;
+  v->trap_dr6 &= DR6_BT;
+  if (!(v->s.pending_debug & PENDING_VALID)) v->s.pending_debug = 0;
+  if (breakpoints) v->s.pending_debug |= breakpoints | PENDING_BREAKPOINT_ENABLED;
+}
+
 /* Enabled by L or G, for instructions (R/W and LEN 0), and at that address. */
 static bool hits(const struct vcpu *v, unsigned i, uint64_t linear) {
   const uint64_t dr7 = v->s.dr7;

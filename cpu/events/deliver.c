@@ -51,11 +51,20 @@ static struct delivery delivery_of(const struct vcpu *v, const struct exception 
   return d;
 }
 
-/* What an exception leaves in registers before it is delivered. */
-static void note_exception(struct vcpu *v, const struct delivery *d) {
+/* What an event has done before it goes through the IDT, whatever it meets there. SDM 3C, "Architectural State Before a
+ * VM Exit": events that cause VM exits indirectly. Debug exceptions that MOV SS holds back do not follow a #DB, INT1
+ * included. */
+static void begin(struct vcpu *v, const struct delivery *d) {
+  v->s.activity = VMXSIM_ACTIVE;
+  v->s.blocking_by_sti = v->s.blocking_by_mov_ss = v->shadow_is_new = false;
+  v->wake_cycle = UINT64_MAX;
   if (d->is_injected) return;
   if (delivery_is_exception(d, VECTOR_PF)) v->s.cr2 = d->address;
-  if (delivery_is_exception(d, VECTOR_DB)) debug_note(v, d->address);
+  if (delivery_is_exception(d, VECTOR_DB)) {
+    debug_note(v, d->address);
+    debug_delivered(v);
+  }
+  if (d->vector == VECTOR_DB && d->kind != EVENT_KIND_SOFTWARE) v->s.pending_debug = 0;
 }
 
 static void shut_down(struct vcpu *v) {
@@ -65,17 +74,12 @@ static void shut_down(struct vcpu *v) {
   v->attention |= ATTENTION_BOUNDARY;
 }
 
-static void delivered(struct vcpu *v, const struct delivery *d) {
+static void delivered(struct vcpu *v) {
   delivery_ends(v);
-  v->s.activity = VMXSIM_ACTIVE;
-  v->s.blocking_by_sti = v->s.blocking_by_mov_ss = v->shadow_is_new = false;
-  v->wake_cycle = UINT64_MAX;
   v->single_step = false;
   v->branch_taken = true;
   v->attention |= ATTENTION_BOUNDARY | ATTENTION_MODE;
-  if (delivery_is_exception(d, VECTOR_DB) && !d->is_injected) debug_delivered(v);
-  /* Debug exceptions that MOV SS holds back do not follow a #DB of the next instruction, INT1 included. */
-  if (d->vector == VECTOR_DB && d->kind != EVENT_KIND_SOFTWARE && !d->is_injected) v->s.pending_debug = 0;
+  debug_collect_breakpoints(v); /* of the delivery's own accesses: they trap before the handler's first instruction */
 }
 
 /* The event that follows from an exception during the delivery of another; false: shutdown. */
@@ -137,22 +141,29 @@ static bool attempt(struct vcpu *v, const struct delivery *d) {
  * misaligned. Silicon hangs there until a reset; here it is shutdown. */
 enum { ATTEMPTS_MAX = 16 };
 
+/* INT n, INT3, INTO and INT1 push RF = 0: it is cleared at the start of an instruction. SDM 3B, "Instruction-Breakpoint
+ * Exception Condition". */
+static bool is_of_an_instruction(const struct delivery *d) {
+  return d->kind > EVENT_KIND_EXCEPTION && !d->is_injected;
+}
+
 /* In VMX non-root operation a VM exit can end it everywhere: because of the event, of an exception on the way, of a
  * task gate. */
 static void deliver(struct vcpu *v, struct delivery d) {
   const bool was_non_root = v->vmx.in_non_root;
   unsigned attempts = 0;
+  if (is_of_an_instruction(&d)) v->s.rflags &= ~RFLAGS_RF;
   v->exception.pending = false;
   while (!delivery_exits(v, &d)) {
-    note_exception(v, &d);
+    begin(v, &d);
     if (attempt(v, &d)) {
-      if (v->vmx.in_non_root == was_non_root) delivered(v, &d);
+      if (v->vmx.in_non_root == was_non_root) delivered(v);
       return;
     }
     const struct delivery second = delivery_of(v, &v->exception);
     v->exception.pending = false;
     if (delivery_exits(v, &second)) return;
-    note_exception(v, &second);
+    begin(v, &second);
     if (!combine(v, &d, &second) || ++attempts == ATTEMPTS_MAX) return shut_down(v);
   }
 }

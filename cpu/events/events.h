@@ -56,6 +56,8 @@ void events_signal_machine_check(struct vcpu *vcpu);
 
 /* DR6 as #DB finds it: B0-B3 anew if the event has any, the rest added. */
 void debug_note(struct vcpu *vcpu, uint64_t bits);
+/* Data breakpoints that were hit (trap_dr6) become pending debug exceptions. */
+void debug_collect_breakpoints(struct vcpu *vcpu);
 /* A #DB has been delivered: general detection, BTF and LBR end. */
 void debug_delivered(struct vcpu *vcpu);
 

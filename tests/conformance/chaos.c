@@ -41,7 +41,8 @@ struct chaos {
   struct vmxsim_state reset;
   uint8_t *memory; /* guard, RAM, guard */
   uint8_t *ram;
-  uint8_t image[IMAGE]; /* of the first bytes, as a run finds them */
+  uint8_t tables[IMAGE]; /* what is in the first bytes for every run */
+  uint8_t image[IMAGE];  /* of these bytes, as a run finds them */
 };
 
 const char *chaos_mode_name(enum chaos_mode mode) {
@@ -53,7 +54,7 @@ const char *chaos_mode_name(enum chaos_mode mode) {
 /* --- what is in memory ------------------------------------------------------------------------------------------- */
 
 static void put(struct chaos *chaos, uint32_t at, uint64_t value, unsigned size) {
-  memcpy(chaos->image + at, &value, size);
+  memcpy(chaos->tables + at, &value, size);
 }
 
 static void put_descriptors(struct chaos *chaos) {
@@ -88,11 +89,8 @@ static void put_page_tables(struct chaos *chaos) {
   for (uint32_t i = 0; i < 4; i++) put(chaos, LONG_DIRECTORY + 8 * i, (uint64_t)i << 21 | ALL | LARGE, 8);
 }
 
-static void put_all(struct chaos *chaos, struct rng *rng) {
-  memset(chaos->image, 0, IMAGE);
-  put_page_tables(chaos);
-  put_descriptors(chaos);
-  put_handlers(chaos);
+static void fill_image(struct chaos *chaos, struct rng *rng) {
+  memcpy(chaos->image, chaos->tables, IMAGE);
   for (uint32_t at = DATA; at < DATA + 0x1000; at += 64) value_vector(rng, chaos->image + at, 64);
 }
 
@@ -179,6 +177,9 @@ struct chaos *chaos_create(void) {
     memset(chaos->memory, GUARD_BYTE, GUARD + RAM + GUARD);
     chaos->ram = chaos->memory + GUARD;
     memset(chaos->ram, 0, RAM);
+    put_page_tables(chaos);
+    put_descriptors(chaos);
+    put_handlers(chaos);
     if (start_machine(chaos)) return chaos;
   }
   chaos_destroy(chaos);
@@ -201,11 +202,11 @@ static bool guards_hold(const struct chaos *chaos) {
 
 bool chaos_run(struct chaos *chaos, enum chaos_mode mode, bool privileged, uint64_t seed, const uint8_t *code,
                size_t size) {
-  enum { CODE_MAX = 256, CYCLES = 400 };
+  enum { CODE_MAX = 256, CYCLES = 100 };
   struct rng rng = {seed};
   struct vmxsim_state s = chaos->reset;
   struct vmxsim_run_result result;
-  put_all(chaos, &rng);
+  fill_image(chaos, &rng);
   memcpy(chaos->image + CODE, code, size < CODE_MAX ? size : CODE_MAX);
   /* Through the machine, which forgets what it had decoded there. */
   vmxsim_machine_write(chaos->machine, 0, chaos->image, IMAGE);

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -281,6 +282,7 @@ static bool start_child(struct native *native) {
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends)) return false;
   native->child = fork();
   if (native->child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a case that never ends is not to outlive who asked for it */
     close(ends[0]);
     child.batch = native->batch;
     serve(ends[1]);

@@ -21,7 +21,8 @@ static vmxsim_status boot(vmxsim_pc *pc) {
 vmxsim_status vmxsim_pc_load_disk(vmxsim_pc *pc, const void *image, size_t size) {
   const uint8_t *bytes = image;
   if (size < SECTOR || get_16(bytes + SECTOR - 2) != 0xaa55) {
-    return pc_fail(pc, VMXSIM_ERROR_SYNTAX, "neither Multiboot nor ELF, and no boot sector: bytes 510 and 511 are not 55H AAH");
+    return pc_fail(pc, VMXSIM_ERROR_SYNTAX,
+                   "neither Multiboot nor ELF, and no boot sector: bytes 510 and 511 are not 55H AAH");
   }
   const vmxsim_status status = image_keep(pc, image, size, NULL);
   return status ? status : image_boot(pc, boot);

@@ -103,9 +103,8 @@ enum vmxsim_stop_reason {
   /* The run would go on for ever without doing anything: every vCPU either waits or has come back to exactly the state
    * that it was in before, memory included, and nothing can happen that ends that: no timer is set that could interrupt
    * it, and it looks at no clock, port or device. It is noticed some time later (progress_cycles). That it is reported
-   * is certain to be right; that it is noticed is not certain (loops of many thousands of instructions, MWAIT), and it
-   * is not looked for while there are hooks. Running on is allowed, and stops in the same way unless something has
-   * changed. */
+   * is certain to be right; that it is noticed is not certain (loops of many thousands of instructions, or that hooks
+   * are called in). Running on is allowed, and stops in the same way unless something has changed. */
   VMXSIM_STOP_NO_PROGRESS,
 };
 /** A short English phrase; never NULL. */

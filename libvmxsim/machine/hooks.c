@@ -28,13 +28,20 @@ static uint64_t linear_rip(const struct vcpu *v) {
   return (uint32_t)(v->s.segment[VMXSIM_CS].base + v->s.rip);
 }
 
+/* True: it asks for an end of the run. */
+static bool call(struct hook *hook, const struct vmxsim_hook_access *access) {
+  struct machine *const machine = hook->machine;
+  const vmxsim_hook_id id = hook->id;
+  machine->progress.failed = true;
+  if (hook->hook(hook->context, access) == VMXSIM_HOOK_CONTINUE) return false;
+  machine_stop_for(machine, &(struct stop){VMXSIM_STOP_HOOK, access->linear, id});
+  return true;
+}
+
 static bool call_one(struct hook *hook, struct vmxsim_vcpu *vcpu, uint64_t linear, uint64_t physical) {
   const struct vmxsim_hook_access access = {
       .size = sizeof access, .vcpu = vcpu, .kind = VMXSIM_HOOK_EXECUTE, .linear = linear, .physical = physical};
-  const vmxsim_hook_id id = hook->id;
-  if (hook->hook(hook->context, &access) == VMXSIM_HOOK_CONTINUE) return false;
-  machine_stop_for(hook->machine, &(struct stop){VMXSIM_STOP_HOOK, linear, id});
-  return true;
+  return call(hook, &access);
 }
 
 /* Whether there was any. */
@@ -81,9 +88,7 @@ static void data_accessed(void *context, struct vcpu *v, const struct mem_touch 
                                             .linear = touch->linear,
                                             .physical = touch->physical[0],
                                             .bytes = touch->size};
-  const vmxsim_hook_id id = hook->id;
-  if (hook->hook(hook->context, &access) == VMXSIM_HOOK_CONTINUE) return;
-  machine_stop_for(hook->machine, &(struct stop){VMXSIM_STOP_HOOK, touch->linear, id});
+  call(hook, &access);
 }
 
 static void unwatch(struct machine *machine, const struct hook *hook, unsigned vcpus) {

@@ -106,14 +106,14 @@ struct progress {
   uint64_t first_window;    /* 0: the usual one */
   uint64_t look_at, window; /* the cycle of the next look, and how long after the last one that is */
   uint64_t left;            /* instructions of this phase */
-  bool failed;              /* something has been accessed that is not plain memory, or too much of it */
+  bool failed; /* something has been accessed that is not plain memory, or too much of it, or a hook was called */
   bool interruptible;       /* with interrupts enabled somewhere in a loop */
   bool changes_memory;      /* even if it changes it back */
   uint64_t loops, returned; /* vCPUs that do not wait; that have come back to their state */
-  /* Of the instruction under execution: the lines that it has written; before it, how many there were of the vCPU, and
-   * whether that waited. */
+  /* Of the instruction under execution: the lines that it has written; before it, how many there were of the vCPU,
+   * whether that waited, and whether it was in VMX non-root operation. */
   uint64_t written, instructions;
-  bool waits;
+  bool waits, in_non_root;
   unsigned lines; /* that the loops write */
   struct progress_line {
     uint64_t address;

@@ -7,8 +7,11 @@
  * could bring one. Then it goes on like that for ever. Several vCPUs in loops must not change memory even for a moment,
  * so that it does not matter to any where the others are.
  *
- * A loop longer than a look is not found until later looks, which are longer. Hooks may do anything: with any, there
- * are no looks.
+ * A loop longer than a look is not found until later looks, which are longer. Hooks may do anything: none may be
+ * called.
+ *
+ * In VMX non-root operation it is the same, as long as there is no VM exit: its instructions are those that cause none,
+ * and what causes one between two instructions is a timer, or pending, or an interrupt whatever RFLAGS.IF is.
  */
 #include "libvmxsim/machine/progress.h"
 
@@ -39,7 +42,13 @@ static const struct {
     {IR_EMMS, IR_VCVTPS2PH}, /* MMX, SSE, AVX; not x87, whose errors are a signal to the outside */
 };
 
-static bool is_self_contained(const struct ir_op *op) {
+/* PAUSE-loop exiting looks at the clock. */
+static bool is_timed(const struct vcpu *v, const struct ir_op *op) {
+  return op->opcode == IR_PAUSE && vmxsim_vmx_on(&v->vmx, secondary, pause_loop_exiting);
+}
+
+static bool is_self_contained(const struct vcpu *v, const struct ir_op *op) {
+  if (is_timed(v, op)) return false;
   for (unsigned i = 0; i < sizeof self_contained / sizeof *self_contained; i++)
     if (op->opcode >= self_contained[i].first && op->opcode <= self_contained[i].last) return true;
   return false;
@@ -133,15 +142,9 @@ static void end_look(struct machine *machine, uint64_t next_window) {
   look_again_in(machine, next_window);
 }
 
-static bool has_hooks(const struct machine *machine) {
-  for (unsigned i = 0; i < HOOKS_MAX; i++)
-    if (machine->hooks[i].hook) return true;
-  return false;
-}
-
 static void begin_look(struct machine *machine) {
   struct progress *const p = &machine->progress;
-  if (has_hooks(machine) || !watch(machine)) {
+  if (!watch(machine)) {
     look_again_in(machine, p->window);
     return;
   }
@@ -194,14 +197,21 @@ static bool is_back(struct vmxsim_vcpu *vcpu) {
          is_equal(&fpu_state, &before->fpu, &v->fpu);
 }
 
-/* Nothing is on its way to any vCPU, and nothing will be: they signal nothing to each other. */
+/* Interrupts that come can do something to it. Of an MWAIT it is not asked which. */
+static bool can_be_interrupted(const struct vcpu *v) {
+  return v->vmx.in_non_root || v->s.activity == VMXSIM_MWAIT ||
+         (v->s.activity == VMXSIM_HLT && (v->s.rflags & FLAG_IF));
+}
+
+/* Nothing is on its way to any vCPU, and nothing will be: they signal nothing to each other. A store to a line that
+ * another waits for would have ended its wait by now. */
 static bool nothing_will_come(const struct machine *machine) {
   bool interruptible = machine->progress.interruptible;
   bool timed = machine_next_timer(machine) != UINT64_MAX;
   for (unsigned i = 0; i < machine->vcpus; i++) {
     const struct vcpu *const v = &machine->vcpu[i]->cpu;
-    if (v->vmx.in_non_root || v->s.activity == VMXSIM_MWAIT || events_any(v) || apic_has_mail(v->apic)) return false;
-    interruptible |= v->s.activity == VMXSIM_HLT && (v->s.rflags & FLAG_IF);
+    if (events_any(v) || events_next(v) != UINT64_MAX || apic_has_mail(v->apic)) return false;
+    interruptible |= can_be_interrupted(v);
     timed |= apic_next_event(v->apic) != UINT64_MAX;
   }
   return !(interruptible && timed) && machine_timers_only_interrupt(machine) && !machine->asleep;
@@ -223,6 +233,7 @@ void progress_before(struct machine *machine) {
   p->written = 0;
   p->instructions = machine->vcpu[machine->running]->instructions;
   p->waits = machine_running(machine)->s.activity != VMXSIM_ACTIVE;
+  p->in_non_root = machine_running(machine)->vmx.in_non_root;
 }
 
 /* What has been executed, if it was something that a loop may consist of. A vCPU that waits only lets time pass. */
@@ -230,10 +241,10 @@ static bool is_in_a_loop(struct machine *machine) {
   struct progress *const p = &machine->progress;
   const struct vmxsim_vcpu *const vcpu = machine->vcpu[machine->running];
   const bool waits = vcpu->cpu.s.activity != VMXSIM_ACTIVE;
-  if (vcpu->cpu.vmx.in_non_root) return false; /* its exits have reasons of their own: timers, counts of PAUSE */
+  if (vcpu->cpu.vmx.in_non_root != p->in_non_root) return false;
   if (p->failed || p->waits || waits) return !p->failed && p->waits && waits;
   if (vcpu->cpu.s.rflags & FLAG_IF) p->interruptible = true;
-  return vcpu->instructions == p->instructions + 1 && is_self_contained(&vcpu->single[0]);
+  return vcpu->instructions == p->instructions + 1 && is_self_contained(&vcpu->cpu, &vcpu->single[0]);
 }
 
 static void compare(struct machine *machine) {

@@ -106,6 +106,22 @@ static enum vmxsim_hook_answer nothing(void *context, const struct vmxsim_hook_a
   return VMXSIM_HOOK_CONTINUE;
 }
 
+static void hooks_that_are_not_called_do_nothing(void **test) {
+  (void)test;
+  static const struct vmxsim_hook_range elsewhere = {VMXSIM_HOOK_EXECUTE | VMXSIM_HOOK_WRITE, true, 0x6000, 0x6fff},
+                                        flag = {VMXSIM_HOOK_READ, true, 0x5000, 0x5000};
+  static const uint8_t reads[] = {0xa0, 0x00, 0x50, 0xeb, 0xfb}; /* L: mov al,[5000h]; jmp L */
+  struct vmxsim_run_result result;
+  vmxsim_machine *machine = BEGIN(reads);
+  vmxsim_hook_id id;
+  assert_int_equal(vmxsim_machine_add_hook(machine, &elsewhere, nothing, NULL, &id), VMXSIM_OK);
+  assert_int_equal(run_long(machine).reason, VMXSIM_STOP_NO_PROGRESS);
+  assert_int_equal(vmxsim_machine_add_hook(machine, &flag, nothing, NULL, &id), VMXSIM_OK);
+  vmxsim_machine_run(machine, 4 * WINDOW, &result);
+  assert_int_equal(result.reason, VMXSIM_STOP_BUDGET);
+  vmxsim_machine_destroy(machine);
+}
+
 static void hooks_may_do_anything(void **test) {
   (void)test;
   vmxsim_machine *machine = BEGIN(forever);
@@ -125,17 +141,18 @@ static void hooks_may_do_anything(void **test) {
 /* L: cmp byte [5000h],0; je L; hlt */
 static const uint8_t waits_for_flag[] = {0x80, 0x3e, 0x00, 0x50, 0x00, 0x74, 0xf9, 0xf4};
 
-static enum vmxsim_stop_reason run_two(const uint8_t *other, size_t size) {
+static enum vmxsim_stop_reason run_pair(const void *one, size_t size, const void *other, size_t other_size) {
   vmxsim_machine *machine = create(2);
-  vmxsim_machine_write(machine, CODE, waits_for_flag, sizeof waits_for_flag);
-  vmxsim_machine_write(machine, 0x2000, other, size);
+  vmxsim_machine_write(machine, CODE, one, size);
+  vmxsim_machine_write(machine, 0x2000, other, other_size);
   start_at(vmxsim_machine_vcpu(machine, 0), CODE);
   start_at(vmxsim_machine_vcpu(machine, 1), 0x2000);
   const enum vmxsim_stop_reason reason = run_long(machine).reason;
   vmxsim_machine_destroy(machine);
   return reason;
 }
-#define RUN_TWO(code) run_two((const uint8_t *)(code), sizeof(code) - 1)
+#define run_with(one, size, code) run_pair(one, size, code, sizeof(code) - 1)
+#define RUN_TWO(code) run_with(waits_for_flag, sizeof waits_for_flag, code)
 
 static void two_processors_may_wait_for_each_other(void **test) {
   (void)test;
@@ -143,6 +160,28 @@ static void two_processors_may_wait_for_each_other(void **test) {
   assert_int_equal(RUN_TWO("\xf4"), VMXSIM_STOP_NO_PROGRESS);
   /* L: xor al,al; lock xadd [5001h],al; jmp L */
   assert_int_equal(RUN_TWO("\x30\xc0\xf0\x0f\xc0\x06\x01\x50\xeb\xf6"), VMXSIM_STOP_NO_PROGRESS);
+}
+
+/* mov ax,5000h; xor cx,cx; xor dx,dx; monitor; mwait; hlt */
+#define WAITS_FOR_STORE "\xb8\x00\x50\x31\xc9\x31\xd2\x0f\x01\xc8\x31\xc0\x0f\x01\xc9\xf4"
+
+static void one_may_wait_for_a_store(void **test) {
+  (void)test;
+  static const uint8_t stores[] = {0xc6, 0x06, 0x00, 0x51, 0x01, 0xeb, 0xf9};  /* L: mov byte [5100h],1; jmp L */
+  static const uint8_t ends_it[] = {0xc6, 0x06, 0x20, 0x50, 0x00, 0xeb, 0xfe}; /* mov byte [5020h],0; jmp $ */
+  assert_int_equal(run_with(forever, sizeof forever, WAITS_FOR_STORE), VMXSIM_STOP_NO_PROGRESS);
+  assert_int_equal(run_with(stores, sizeof stores, WAITS_FOR_STORE), VMXSIM_STOP_NO_PROGRESS);
+  assert_int_equal(run_with(ends_it, sizeof ends_it, WAITS_FOR_STORE), VMXSIM_STOP_NO_PROGRESS);
+}
+
+/* UMWAIT with a deadline: xor ecx,ecx; mov ax,5000h; umonitor ax; mov edx,10000000; xor eax,eax; umwait ecx; mov byte
+ * [5000h],1; hlt. The other one waits for that. */
+static void a_deadline_ends_a_wait(void **test) {
+  (void)test;
+  assert_int_equal(run_with(waits_for_flag, sizeof waits_for_flag,
+                            "\xb8\x00\x50\xf3\x0f\xae\xf0\x66\x31\xd2\x66\xb8\x80\x84\x1e\x00\x66\x31\xc9"
+                            "\xf2\x0f\xae\xf1\xc6\x06\x00\x50\x01\xf4"),
+                   VMXSIM_STOP_IDLE);
 }
 
 static void one_that_works_ends_the_wait_of_another(void **test) {
@@ -205,9 +244,12 @@ int main(void) {
       cmocka_unit_test(nor_those_that_look_at_what_changes),
       cmocka_unit_test(a_timer_of_the_embedder_may_do_anything),
       cmocka_unit_test(also_while_the_processor_waits),
+      cmocka_unit_test(hooks_that_are_not_called_do_nothing),
       cmocka_unit_test(hooks_may_do_anything),
       cmocka_unit_test(two_processors_may_wait_for_each_other),
       cmocka_unit_test(one_that_works_ends_the_wait_of_another),
+      cmocka_unit_test(one_may_wait_for_a_store),
+      cmocka_unit_test(a_deadline_ends_a_wait),
       cmocka_unit_test(interrupts_that_are_masked_do_not_count),
       cmocka_unit_test(those_that_come_as_an_nmi_do),
       cmocka_unit_test(and_so_do_those_that_are_enabled),

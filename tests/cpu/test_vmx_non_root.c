@@ -149,6 +149,30 @@ static void iret_and_nmis(void **state) {
   }
 }
 
+/* L: pause; jmp L, looked at very often; how the run ends. */
+static enum vmxsim_stop_reason run_endless_loop(const char *controls, uint64_t preemption_deadline) {
+  enum { WINDOW = 100000, LONG_RUN = 2000000 };
+  static const uint8_t loop[] = {0xf3, 0x90, 0xeb, 0xfc};
+  struct vmxsim_run_result result;
+  struct machine *const machine = v->machine;
+  machine->progress = (struct progress){.first_window = WINDOW};
+  guest_enter(GUEST_64, 0, controls);
+  v->vmx.preemption_deadline = preemption_deadline;
+  assert_int_equal(vmxsim_machine_write(guest_machine, GUEST_CODE, loop, sizeof loop), VMXSIM_OK);
+  assert_int_equal(vmxsim_machine_run(guest_machine, LONG_RUN, &result), VMXSIM_OK);
+  return result.reason;
+}
+
+static void a_guest_that_makes_no_progress(void **state) {
+  (void)state;
+  assert_int_equal(run_endless_loop(NULL, UINT64_MAX), VMXSIM_STOP_NO_PROGRESS);
+  assert_true(v->vmx.in_non_root);
+  assert_int_equal(run_endless_loop("activate_vmx_preemption_timer", v->cycles + v->s.tsc_offset + 100000000),
+                   VMXSIM_STOP_BUDGET);
+  assert_int_equal(run_endless_loop("primary.activate_secondary_controls secondary.pause_loop_exiting", UINT64_MAX),
+                   VMXSIM_STOP_BUDGET);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(spec_ctrl_can_be_virtual),
@@ -160,6 +184,7 @@ int main(void) {
       cmocka_unit_test(controls_make_instructions_exist),
       cmocka_unit_test(mwait_does_not_miss_an_interrupt_window),
       cmocka_unit_test(iret_and_nmis),
+      cmocka_unit_test(a_guest_that_makes_no_progress),
   };
   return cmocka_run_group_tests(tests, guest_create, guest_destroy);
 }

@@ -186,6 +186,39 @@ static void saves_rf(void **state) {
   }
 }
 
+/* Arithmetic flags alone are no change that a VM entry has to look at. */
+static void saves_rflags_and_notes_a_change(void **state) {
+  (void)state;
+  set_up();
+  const uint64_t before = cpu.vmx.vmcs.value[VMXSIM_FIELD_guest_rflags];
+  cpu.state.rflags = before ^ RFLAGS_ARITHMETIC;
+  fake_exit(&cpu, VMXSIM_EXIT_hlt);
+  assert_true(cpu.vmx.vmcs.value[VMXSIM_FIELD_guest_rflags] == (before ^ RFLAGS_ARITHMETIC));
+  assert_false(vmxsim_field_set_has(&cpu.vmx.vmcs.changed, VMXSIM_FIELD_guest_rflags));
+  enter();
+  cpu.state.rflags = before ^ RFLAGS_IF;
+  fake_exit(&cpu, VMXSIM_EXIT_hlt);
+  assert_true(cpu.vmx.vmcs.value[VMXSIM_FIELD_guest_rflags] == (before ^ RFLAGS_IF));
+  assert_true(vmxsim_field_set_has(&cpu.vmx.vmcs.changed, VMXSIM_FIELD_guest_rflags));
+  assert_false(cpu.vmx.verdict_differs);
+}
+
+/* What the processor refuses is not asked for again, until it may have come. */
+static void an_msr_that_is_not_there(void **state) {
+  (void)state;
+  fake_set_up(&cpu, "max", "long-mode");
+  enter();
+  fake_exit(&cpu, VMXSIM_EXIT_hlt);
+  fake_add_msr(&cpu, MSR_IA32_LBR_CTL, 2);
+  enter();
+  fake_exit(&cpu, VMXSIM_EXIT_hlt);
+  assert_int_equal(VMREAD(&cpu, guest_ia32_lbr_ctl), 0);
+  vmxsim_vmx_capabilities_changed(&cpu.vmx);
+  enter();
+  fake_exit(&cpu, VMXSIM_EXIT_hlt);
+  assert_int_equal(VMREAD(&cpu, guest_ia32_lbr_ctl), 2);
+}
+
 static void saves_pending_debug_exceptions(void **state) {
   (void)state;
   const uint64_t pending = PENDING_DEBUG_BS | PENDING_DEBUG_ENABLED_BREAKPOINT | 2;
@@ -657,6 +690,8 @@ int main(void) {
       cmocka_unit_test(saves_the_mode),
       cmocka_unit_test(saves_rf),
       cmocka_unit_test(saves_pending_debug_exceptions),
+      cmocka_unit_test(saves_rflags_and_notes_a_change),
+      cmocka_unit_test(an_msr_that_is_not_there),
       cmocka_unit_test(saves_activity),
       cmocka_unit_test(nmi_blocking),
       cmocka_unit_test(loads_a_64_bit_host),

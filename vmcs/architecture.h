@@ -28,6 +28,7 @@
 #define CR4_FRED BIT(32)
 
 /* RFLAGS */
+#define RFLAGS_ARITHMETIC (BIT(0) | BIT(2) | BIT(4) | BIT(6) | BIT(7) | BIT(11)) /* CF, PF, AF, ZF, SF, OF */
 #define RFLAGS_TF BIT(8)
 #define RFLAGS_IF BIT(9)
 #define RFLAGS_IOPL BITS(13, 12)

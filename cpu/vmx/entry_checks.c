@@ -17,10 +17,8 @@ static bool note(struct vmxsim_vmx *vmx, enum vmxsim_processor_item item, uint64
   return differs;
 }
 
-static bool trace_is_enabled(const struct vmxsim_vmx *vmx) {
-  uint64_t rtit_ctl = 0;
-  if (!vmxsim_has_feature(vmx->capabilities, VMXSIM_FEATURE_pt)) return false;
-  return vmx->port->read_msr(vmx->context, MSR_IA32_RTIT_CTL, &rtit_ctl) && (rtit_ctl & 1);
+static bool trace_is_enabled(struct vmxsim_vmx *vmx) {
+  return vmxsim_has_feature(vmx->capabilities, VMXSIM_FEATURE_pt) && (vmx_read_usual_msr(vmx, USUAL_RTIT_CTL) & 1);
 }
 
 /* What #UD, VM exits and #GP(0) come from has been looked at before: those items (CS.L too) stay as they are usual. */

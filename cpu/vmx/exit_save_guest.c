@@ -57,13 +57,19 @@ static void save_segments(struct vmxsim_vmx *vmx) {
   SET_FIELD(vmx, guest_idtr_limit, vmx->state->idtr.limit);
 }
 
+/* No rule reads the arithmetic flags: where nothing else of RFLAGS changes there is nothing to evaluate again. */
+static void save_rflags(struct vmxsim_vmx *vmx, uint64_t rflags) {
+  if ((FIELD(vmx, guest_rflags) ^ rflags) & ~RFLAGS_ARITHMETIC) SET_FIELD(vmx, guest_rflags, rflags);
+  FIELD(vmx, guest_rflags) = rflags;
+}
+
 static void save_rip_rsp_rflags(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_exit *exit) {
   uint64_t rflags = vmx->state->rflags;
   if (exit->saved_rf != VMXSIM_RF_UNCHANGED) rflags &= ~RFLAGS_RF;
   if (exit->saved_rf == VMXSIM_RF_1) rflags |= RFLAGS_RF;
   SET_FIELD(vmx, guest_rip, vmx->state->rip);
   SET_FIELD(vmx, guest_rsp, vmx->state->gpr[VMXSIM_RSP]);
-  SET_FIELD(vmx, guest_rflags, rflags);
+  save_rflags(vmx, rflags);
 }
 
 static bool is_exception(const struct vmxsim_vmx_exit *exit, unsigned vector) {

@@ -6,7 +6,6 @@
 #include "cpu/vmx/internal.h"
 
 enum { UD = 6, GP = 13 };
-#define ARITHMETIC_FLAGS (BIT(0) | BIT(2) | BIT(4) | BIT(6) | BIT(7) | BIT(11))
 #define FLAG_CF BIT(0)
 #define FLAG_ZF BIT(6)
 
@@ -41,13 +40,13 @@ static void trace_end(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instructio
 }
 
 enum vmxsim_vmx_result vmx_succeed(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction) {
-  vmx->state->rflags &= ~ARITHMETIC_FLAGS;
+  vmx->state->rflags &= ~RFLAGS_ARITHMETIC;
   trace_end(vmx, instruction, VMXSIM_VMX_SUCCEED, 0);
   return VMXSIM_VMX_DONE;
 }
 
 enum vmxsim_vmx_result vmx_fail_invalid(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction) {
-  vmx->state->rflags = (vmx->state->rflags & ~ARITHMETIC_FLAGS) | FLAG_CF;
+  vmx->state->rflags = (vmx->state->rflags & ~RFLAGS_ARITHMETIC) | FLAG_CF;
   trace_end(vmx, instruction, VMXSIM_VMX_FAIL_INVALID, 0);
   return VMXSIM_VMX_DONE;
 }
@@ -55,7 +54,7 @@ enum vmxsim_vmx_result vmx_fail_invalid(struct vmxsim_vmx *vmx, const struct vmx
 enum vmxsim_vmx_result vmx_fail(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction,
                                 uint32_t error) {
   if (vmx->current == VMXSIM_NO_VMCS) return vmx_fail_invalid(vmx, instruction);
-  vmx->state->rflags = (vmx->state->rflags & ~ARITHMETIC_FLAGS) | FLAG_ZF;
+  vmx->state->rflags = (vmx->state->rflags & ~RFLAGS_ARITHMETIC) | FLAG_ZF;
   SET_FIELD(vmx, vm_instruction_error, error);
   trace_end(vmx, instruction, VMXSIM_VMX_FAIL_VALID, error);
   return VMXSIM_VMX_DONE;

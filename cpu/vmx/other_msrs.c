@@ -32,8 +32,22 @@ static uint64_t read(const struct vmxsim_vmx *vmx, uint32_t msr) {
   return vmx->port->read_msr(vmx->context, msr, &value) ? value : 0;
 }
 
+uint64_t vmx_read_usual_msr(struct vmxsim_vmx *vmx, enum vmx_usual_msr which) {
+  static const uint32_t usual[] = {
+      [USUAL_BNDCFGS] = MSR_IA32_BNDCFGS,
+      [USUAL_LBR_CTL] = MSR_IA32_LBR_CTL,
+      [USUAL_RTIT_CTL] = MSR_IA32_RTIT_CTL,
+      [USUAL_UINTR_MISC] = MSR_IA32_UINTR_MISC,
+  };
+  uint64_t value = 0;
+  if ((vmx->absent_msrs >> which) & 1) return 0;
+  if (vmx->port->read_msr(vmx->context, usual[which], &value)) return value;
+  vmx->absent_msrs |= (uint8_t)(1u << which);
+  return 0;
+}
+
 static void write_uinv(struct vmxsim_vmx *vmx, uint64_t uinv) {
-  write(vmx, MSR_IA32_UINTR_MISC, (read(vmx, MSR_IA32_UINTR_MISC) & ~UINV) | (uinv << UINV_SHIFT & UINV));
+  write(vmx, MSR_IA32_UINTR_MISC, (vmx_read_usual_msr(vmx, USUAL_UINTR_MISC) & ~UINV) | (uinv << UINV_SHIFT & UINV));
 }
 
 #define LOADED(msr, field, control) {msr, VMXSIM_FIELD_guest_##field, VMXSIM_BIT_vm_entry_##control},
@@ -65,16 +79,16 @@ static void save(struct vmxsim_vmx *vmx, uint32_t msr, vmxsim_field field) {
 /* Most of these are saved by every VM exit of a processor that knows a control of theirs. */
 void vmx_save_guest_msrs(struct vmxsim_vmx *vmx) {
   if (SUPPORTS(vmx, vm_entry, load_ia32_bndcfgs) || SUPPORTS(vmx, vm_exit, clear_ia32_bndcfgs)) {
-    save(vmx, MSR_IA32_BNDCFGS, VMXSIM_FIELD_guest_ia32_bndcfgs);
+    SET_FIELD(vmx, guest_ia32_bndcfgs, vmx_read_usual_msr(vmx, USUAL_BNDCFGS));
   }
   if (SUPPORTS(vmx, vm_entry, load_ia32_rtit_ctl) || SUPPORTS(vmx, vm_exit, clear_ia32_rtit_ctl)) {
-    save(vmx, MSR_IA32_RTIT_CTL, VMXSIM_FIELD_guest_ia32_rtit_ctl);
+    SET_FIELD(vmx, guest_ia32_rtit_ctl, vmx_read_usual_msr(vmx, USUAL_RTIT_CTL));
   }
   if (SUPPORTS(vmx, vm_entry, load_guest_ia32_lbr_ctl) || SUPPORTS(vmx, vm_exit, clear_ia32_lbr_ctl)) {
-    save(vmx, MSR_IA32_LBR_CTL, VMXSIM_FIELD_guest_ia32_lbr_ctl);
+    SET_FIELD(vmx, guest_ia32_lbr_ctl, vmx_read_usual_msr(vmx, USUAL_LBR_CTL));
   }
   if (SUPPORTS(vmx, vm_entry, load_uinv) || SUPPORTS(vmx, vm_exit, clear_uinv)) {
-    SET_FIELD(vmx, guest_uinv, (read(vmx, MSR_IA32_UINTR_MISC) & UINV) >> UINV_SHIFT);
+    SET_FIELD(vmx, guest_uinv, (vmx_read_usual_msr(vmx, USUAL_UINTR_MISC) & UINV) >> UINV_SHIFT);
   }
   if (CONTROL(vmx, vm_exit, save_ia32_perf_global_ctrl)) {
     save(vmx, MSR_IA32_PERF_GLOBAL_CTRL, VMXSIM_FIELD_guest_ia32_perf_global_ctrl);

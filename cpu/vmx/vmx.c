@@ -27,6 +27,7 @@ void vmxsim_vmx_reset(struct vmxsim_vmx *vmx) {
 /* The access to what is no field stays that of none. */
 void vmxsim_vmx_capabilities_changed(struct vmxsim_vmx *vmx) {
   vmx->verdict_holds = false;
+  vmx->absent_msrs = 0;
   for (unsigned i = 0; i < VMXSIM_FIELD_COUNT; i++) {
     vmx->access[i] = vmxsim_field_access_of((vmxsim_field)i, vmx->capabilities);
   }

@@ -161,6 +161,10 @@ struct vmxsim_vmx {
   /* What the capabilities make of each field; the last one is no field. */
   struct vmxsim_field_access access[VMXSIM_FIELD_COUNT + 1];
 
+  /* MSRs that every VM entry or VM exit would read, and that the processor has refused: one bit each, other_msrs.c.
+   * They are not asked for again. */
+  uint8_t absent_msrs;
+
   /* The verdict on the last VM entry with this VMCS and what it was about; while it holds, only what changed since is
    * evaluated again. `processor` also has the items that are not in vmxsim_state (dual_monitor, in_seam ...): 0. */
   struct vmxsim_processor_state processor;
@@ -186,7 +190,7 @@ struct vmxsim_vmx {
 void vmxsim_vmx_init(struct vmxsim_vmx *vmx, struct vmxsim_state *state, const struct vmxsim_capabilities *capabilities,
                      const struct vmxsim_vmx_port *port, void *context);
 
-/* To be called after a change of the capabilities. */
+/* To be called after a change of the capabilities, or of which MSRs there are. */
 void vmxsim_vmx_capabilities_changed(struct vmxsim_vmx *vmx);
 
 /* The processor was reset: outside VMX operation again; nothing is written to memory. */

@@ -75,6 +75,7 @@ vmxsim_status vmxsim_machine_on_msr(vmxsim_machine *handle, enum vmxsim_msr_scop
   machine->msr_scope = scope;
   machine->on_msr = callback;
   machine->msr_context = context;
+  for (unsigned i = 0; i < machine->vcpus; i++) vmxsim_vmx_capabilities_changed(&machine->vcpu[i]->cpu.vmx);
   changed(machine, machine->vcpu[0]->cpu.event_mask);
   return VMXSIM_OK;
 }

@@ -17,7 +17,7 @@ static const struct option options[] = {
     {0, "initrd", OPTION_TEXT, "FILE", offsetof(struct run_options, initrd), "a Multiboot module"},
     {0, "smp", OPTION_TEXT, "N", offsetof(struct run_options, smp), "processors, 1 to 64"},
     {0, "memory", OPTION_TEXT, "M", offsetof(struct run_options, memory), "RAM: 128M (the default), 3G ..."},
-    {0, "cpu", OPTION_TEXT, "SPEC", offsetof(struct run_options, cpu),
+    {'c', "cpu", OPTION_TEXT, "SPEC", offsetof(struct run_options, cpu),
      "the processor: NAME,+feature,-feature,phys-bits=N; instruction sets, too: -avx2"},
     {0, "timing", OPTION_CHOICE, "fixed|latency|memory", offsetof(struct run_options, timing),
      "what a cycle is: an instruction, published latencies, also caches"},

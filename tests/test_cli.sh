@@ -232,6 +232,7 @@ for size in 12X 0 1M -5 2000G; do
   expect "memory of $size" 2 "expected 2M to 1024G" "$v" run --memory $size "$work/sector.img"
 done
 expect "a mistyped processor to run on" 2 "did you mean haswell" "$v" run --cpu haswel "$work/sector.img"
+expect "... by the letter that other commands have" 2 "did you mean haswell" "$v" run -c haswel "$work/sector.img"
 expect "a mistyped option of run" 2 "did you mean --initrd" "$v" run --intird x "$work/sector.img"
 expect "a timing model that is none" 2 "fixed|latency|memory" "$v" run --timing fats "$work/sector.img"
 

@@ -103,18 +103,46 @@ static void gather_inputs(const struct vmxsim_state *s, uint64_t inputs[6]) {
   inputs[5] = s->apic_base;
 }
 
+static bool is_of(const struct mmu_context *c, const uint64_t inputs[6]) {
+  uint64_t different = 0;
+  for (unsigned i = 0; i < 6; i++) different |= inputs[i] ^ c->inputs[i];
+  return c->number && !different;
+}
+
+static void work_out(struct mmu *mmu, const uint64_t inputs[6]) {
+  const struct vmxsim_state *s = &mmu->vcpu->s;
+  struct mmu_context *c = &mmu->context;
+  memcpy(c->inputs, inputs, sizeof c->inputs);
+  c->mode = paging_mode_of(s);
+  set_permissions(c, s);
+  set_widths(c, s);
+  set_formats(mmu, s);
+  c->number = ++mmu->history.count;
+  mmu->history.context[c->number % CONTEXTS] = *c;
+}
+
+static void take_up(struct mmu *mmu, const uint64_t inputs[6]) {
+  for (unsigned i = 0; i < CONTEXTS; i++) {
+    if (!is_of(&mmu->history.context[i], inputs)) continue;
+    mmu->context = mmu->history.context[i];
+    return;
+  }
+  work_out(mmu, inputs);
+}
+
+void context_forget_all(struct mmu *mmu) {
+  memset(mmu->history.context, 0, sizeof mmu->history.context);
+  mmu->context.number = 0;
+}
+
 bool context_refresh(struct mmu *mmu) {
   const struct vmxsim_state *s = &mmu->vcpu->s;
   struct mmu_context *c = &mmu->context;
   uint64_t inputs[6];
   gather_inputs(s, inputs);
-  if (memcmp(inputs, c->inputs, sizeof inputs) == 0) return false;
-  memcpy(c->inputs, inputs, sizeof inputs);
+  if (is_of(c, inputs)) return false;
   const enum paging_mode before = c->mode;
-  c->mode = paging_mode_of(s);
-  set_permissions(c, s);
-  set_widths(c, s);
-  set_formats(mmu, s);
+  take_up(mmu, inputs);
   mmu->tlb.large_shift = c->mode == PAGING_32 ? 22 : 21;
   /* Nothing cached survives a change of the mode: each of the ways to one flushes. */
   if (c->mode != before) tlb_flush_all(&mmu->tlb);

@@ -7,6 +7,8 @@
 enum { GENERATIONS = PAGE_SIZE };
 
 void fast_drop_table(struct fast_table *table) {
+  if (table->is_empty) return;
+  table->is_empty = true;
   if (++table->generation < GENERATIONS) return;
   table->generation = 1;
   memset(table->entry, 0, sizeof table->entry);
@@ -73,6 +75,7 @@ struct fast_page {
 static void put(struct mmu *mmu, const struct fast_page *page, enum fast_kind kind) {
   struct fast_table *table = &mmu->banks[page->bank].table[kind];
   const uint64_t linear = page->linear;
+  table->is_empty = false;
   table->entry[(linear >> PAGE_SHIFT) % FAST_ENTRIES] =
       (struct fast_entry){linear | table->generation, page->target - linear};
   if (page->tlb_entry)

@@ -8,10 +8,9 @@
 
 static void physical_changed(struct physical_listener *listener, enum physical_change change) {
   struct mmu *mmu = (struct mmu *)((char *)listener - offsetof(struct mmu, listener));
-  if (change == PHYSICAL_MAP_CHANGED)
-    mmu_drop_fast(mmu);
-  else
-    fast_drop_kind(mmu, FAST_WRITE);
+  if (change == PHYSICAL_WRITES_WATCHED) return fast_drop_kind(mmu, FAST_WRITE);
+  known_walks_forget(mmu);
+  mmu_drop_fast(mmu);
 }
 
 struct mmu *mmu_create(struct vcpu *vcpu, struct physical_memory *memory) {
@@ -50,7 +49,7 @@ void mmu_set_caches(struct mmu *mmu, struct caches *caches) {
 
 void mmu_set_gigabyte_pages(struct mmu *mmu, bool present) {
   mmu->has_gigabyte_pages = present;
-  mmu->context.inputs[0] = UINT64_MAX; /* of no state: the next refresh sees a change */
+  context_forget_all(mmu);
 }
 
 /* --- changes of state --------------------------------------------------------------------------------------------- */

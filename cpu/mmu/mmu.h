@@ -37,6 +37,7 @@ struct fast_entry {
 /* 12 bits of generation; moving to the next one empties the table. */
 struct fast_table {
   uint64_t generation;
+  bool is_empty;
   struct fast_entry entry[FAST_ENTRIES];
 };
 
@@ -76,7 +77,8 @@ enum { TLB_SMALL_SETS = 256, TLB_LARGE_SETS = 64, TLB_HUGE_SETS = 4 };
 
 struct tlb_set {
   struct tlb_entry way[TLB_WAYS];
-  uint32_t next; /* first in, first out: hits leave no trace, so that the fast cache cannot change what is evicted */
+  uint64_t newest; /* stamp of any of them; older than a flush of everything: they are all gone */
+  uint32_t next;   /* first in, first out: hits leave no trace, so that the fast cache cannot change what is evicted */
 };
 
 /* An entry is live if it is not older than the flush that would have removed it. */
@@ -107,7 +109,37 @@ struct mmu_context {
   uint8_t lam_user, lam_supervisor; /* address bits that LAM leaves: 0 for off, 48, 57 */
   bool write_protect, no_execute, smep, smap, user_keys, supervisor_keys, global_pages, fetch_code, shadow_stacks;
   uint32_t pkru, pkrs;
+  uint64_t number; /* of these inputs: two that are equal get the same as long as they are remembered */
   uint64_t inputs[6];
+};
+
+/* The contexts that were current last: VM entries and VM exits go back and forth between two. */
+enum { CONTEXTS = 4 };
+struct context_history {
+  struct mmu_context context[CONTEXTS];
+  uint64_t count; /* that were worked out, ever */
+};
+
+/* --- walks ---------------------------------------------------------------------------------------------------------
+ */
+
+struct walk {
+  struct tlb_entry page;
+  uint64_t root;                                                 /* CR3, or one of the PDPTE registers */
+  uint64_t address[PAGING_LEVELS_MAX], entry[PAGING_LEVELS_MAX]; /* read on the way, the last one maps the page */
+  unsigned entries, entry_size;
+};
+
+/* A walk that found all as it wanted it, and had no bit to set. What it read is compared with what is there now: then
+ * the walk need not be made again after a flush, though the TLB has to miss. */
+enum { KNOWN_WALKS = 512 };
+struct known_walk {
+  uint64_t linear, root;
+  uint64_t context; /* its number; 0: nothing is known */
+  unsigned entries;
+  const uint8_t *host[PAGING_LEVELS_MAX];
+  uint64_t entry[PAGING_LEVELS_MAX];
+  struct tlb_entry page;
 };
 
 /* --- watched data ------------------------------------------------------------------------------------------------- */
@@ -131,16 +163,19 @@ struct mmu {
   struct physical_memory *memory;
   struct physical_listener listener;
   struct mmu_context context;
+  struct context_history history;
   unsigned miss_cycles;
   struct caches *caches; /* NULL: not modelled */
   bool has_gigabyte_pages, check_alignment;
 
   struct breakpoint breakpoint[4]; /* of DR0-DR3, if for data; else BREAKPOINT_OFF */
+  bool any_breakpoint;             /* enabled, for data or not */
   bool any_watched;
   struct mem_watch *watch;
   size_t watches;
 
   struct tlb tlb;
+  struct known_walk known_walk[KNOWN_WALKS];
   struct fast_bank banks[FAST_BANKS];
 };
 
@@ -155,8 +190,8 @@ enum fast_bank_number fast_bank_of(const struct mmu *mmu, unsigned access);
 
 /* tlb.c */
 void tlb_initialize(struct tlb *tlb);
-struct tlb_entry *tlb_find(struct tlb *tlb, uint64_t linear); /* live, for the current PCID */
-struct tlb_entry *tlb_enter(struct mmu *mmu, const struct tlb_entry *entry);
+struct tlb_entry *tlb_find(struct tlb *tlb, uint64_t linear);                 /* live, for the current PCID */
+struct tlb_entry *tlb_enter(struct mmu *mmu, const struct tlb_entry *entry);  /* that tlb_find() has not found */
 void tlb_place(struct tlb *tlb, const struct tlb_entry *entry, unsigned way); /* as it is, from a snapshot */
 void tlb_set_current(struct tlb *tlb, uint16_t pcid);
 void tlb_flush_all(struct tlb *tlb);
@@ -165,7 +200,14 @@ void tlb_flush_pcid(struct tlb *tlb, uint16_t pcid);
 void tlb_flush_page(struct mmu *mmu, uint64_t linear, uint16_t pcid, bool global_too);
 
 /* context.c */
-bool context_refresh(struct mmu *mmu); /* true: something changed that the fast cache depends on */
+bool context_refresh(struct mmu *mmu);    /* true: something changed that the fast cache depends on */
+void context_forget_all(struct mmu *mmu); /* something else that they depend on has changed */
+
+/* known_walks.c */
+/* What a walk to this address would find, if it would be granted and set no bit; NULL: walk. `root` as in the walk. */
+const struct tlb_entry *known_walk_find(const struct mmu *mmu, uint64_t linear, uint64_t root, unsigned access);
+void known_walk_note(struct mmu *mmu, uint64_t linear, const struct walk *walk);
+void known_walks_forget(struct mmu *mmu); /* host addresses have changed */
 
 /* paging.c */
 /* The translation of a linear address that is canonical, or the error code of its page fault (false). */

@@ -138,6 +138,13 @@ static inline bool mem_translate_fetch_inline(struct vcpu *v, uint64_t linear, u
   return true;
 }
 
+/* Whether the fast cache has code of this linear address at this physical one. */
+static inline bool mem_fetch_is_at(const struct vcpu *v, uint64_t linear, uint64_t physical) {
+  const struct fast_table *table = &v->mmu->bank->table[FAST_FETCH];
+  const struct fast_entry *entry = &table->entry[(linear >> PAGE_SHIFT) % FAST_ENTRIES];
+  return entry->tag == ((linear & PAGE_MASK) | table->generation) && entry->addend + linear == physical;
+}
+
 /* With 64-bit addressing. */
 static inline uint64_t mem_effective_address_64(const struct vcpu *v, const struct ir_op *op) {
   const struct ir_memory *m = &op->memory;

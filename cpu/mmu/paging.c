@@ -15,12 +15,6 @@ bool access_is_user(const struct vcpu *v, unsigned access) {
 
 /* --- the walk ----------------------------------------------------------------------------------------------------- */
 
-struct walk {
-  struct tlb_entry page;
-  uint64_t address[PAGING_LEVELS_MAX], entry[PAGING_LEVELS_MAX]; /* read on the way, the last one maps the page */
-  unsigned entries, entry_size;
-};
-
 enum walk_result { WALK_GOOD, WALK_ABSENT, WALK_RESERVED };
 
 /* A20M# has no effect in VMX operation. */
@@ -80,19 +74,20 @@ static uint8_t page_flags(const struct mmu_context *c, const struct walk *w) {
 
 static void describe_page(const struct mmu_context *c, struct walk *w, uint64_t linear, unsigned shift) {
   const uint64_t last = w->entry[w->entries - 1];
-  w->page.linear = linear >> shift << shift;
-  w->page.physical = page_address(c, last, shift);
-  w->page.shift = (uint8_t)shift;
-  w->page.flags = page_flags(c, w);
-  w->page.key = c->mode >= PAGING_4_LEVEL ? ENTRY_KEY_OF(last) : 0;
+  w->page = (struct tlb_entry){.linear = linear >> shift << shift,
+                               .physical = page_address(c, last, shift),
+                               .flags = page_flags(c, w),
+                               .key = c->mode >= PAGING_4_LEVEL ? ENTRY_KEY_OF(last) : 0,
+                               .shift = (uint8_t)shift};
 }
 
 static enum walk_result walk_tables(const struct mmu *mmu, uint64_t linear, struct walk *w) {
   const struct mmu_context *c = &mmu->context;
   const unsigned index_bits = c->mode == PAGING_32 ? 10 : 9;
-  uint64_t table;
-  *w = (struct walk){.entry_size = c->mode == PAGING_32 ? 4 : 8};
-  if (!first_table(mmu, linear, &table)) return WALK_ABSENT;
+  w->entries = 0;
+  w->entry_size = c->mode == PAGING_32 ? 4 : 8;
+  if (!first_table(mmu, linear, &w->root)) return WALK_ABSENT;
+  uint64_t table = w->root;
   for (unsigned level = c->levels;; level--) {
     const unsigned shift = PAGE_SHIFT + (level - 1) * index_bits;
     const uint64_t index = linear >> shift & ((1u << index_bits) - 1);
@@ -111,12 +106,17 @@ static enum walk_result walk_tables(const struct mmu *mmu, uint64_t linear, stru
   }
 }
 
-static void set_accessed_and_dirty(struct mmu *mmu, const struct walk *w, bool dirty) {
+/* True: they were set already. */
+static bool set_accessed_and_dirty(struct mmu *mmu, const struct walk *w, bool dirty) {
+  bool unchanged = true;
   for (unsigned i = 0; i < w->entries; i++) {
     const bool is_last = i + 1 == w->entries;
     const uint64_t entry = w->entry[i] | ENTRY_ACCESSED | (is_last && dirty ? ENTRY_DIRTY : 0);
-    if (entry != w->entry[i]) physical_write(mmu->memory, w->address[i], &entry, w->entry_size);
+    if (entry == w->entry[i]) continue;
+    physical_write(mmu->memory, w->address[i], &entry, w->entry_size);
+    unchanged = false;
   }
+  return unchanged;
 }
 
 /* --- permissions -------------------------------------------------------------------------------------------------- */
@@ -177,7 +177,12 @@ bool paging_grants(const struct mmu *mmu, const struct tlb_entry *entry, unsigne
   return !is_denied(mmu, entry, access, &ignored);
 }
 
-/* The walk behind a TLB miss. NULL: a fault, *error is its code. */
+static struct tlb_entry *missed(struct mmu *mmu, const struct tlb_entry *page) {
+  vcpu_charge(mmu->vcpu, mmu->miss_cycles);
+  return tlb_enter(mmu, page);
+}
+
+/* NULL: a fault, *error is its code. */
 static struct tlb_entry *walk_and_enter(struct mmu *mmu, uint64_t linear, unsigned access, uint32_t *error) {
   struct walk w;
   const enum walk_result result = walk_tables(mmu, linear, &w);
@@ -187,10 +192,17 @@ static struct tlb_entry *walk_and_enter(struct mmu *mmu, uint64_t linear, unsign
   *error |= FAULT_PRESENT;
   if (result == WALK_RESERVED) *error |= FAULT_RESERVED;
   if (result == WALK_RESERVED || is_denied(mmu, &w.page, access, error)) return NULL;
-  set_accessed_and_dirty(mmu, &w, access & MEM_WRITE);
+  if (set_accessed_and_dirty(mmu, &w, access & MEM_WRITE)) known_walk_note(mmu, linear, &w);
   if (access & MEM_WRITE) w.page.flags |= PAGE_DIRTY;
-  vcpu_charge(mmu->vcpu, mmu->miss_cycles);
-  return tlb_enter(mmu, &w.page);
+  return missed(mmu, &w.page);
+}
+
+/* What follows from a TLB miss. */
+static struct tlb_entry *fill(struct mmu *mmu, uint64_t linear, unsigned access, uint32_t *error) {
+  uint64_t root;
+  const struct tlb_entry *const known =
+      first_table(mmu, linear, &root) ? known_walk_find(mmu, linear, root, access) : NULL;
+  return known ? missed(mmu, known) : walk_and_enter(mmu, linear, access, error);
 }
 
 bool paging_resolve(struct mmu *mmu, uint64_t linear, unsigned access, uint64_t *physical, uint32_t *error) {
@@ -206,7 +218,7 @@ bool paging_resolve(struct mmu *mmu, uint64_t linear, unsigned access, uint64_t 
     mmu->tlb.changes++;
     entry = NULL;
   }
-  if (!entry) entry = walk_and_enter(mmu, linear, access, error);
+  if (!entry) entry = fill(mmu, linear, access, error);
   if (!entry) return false;
   *physical = on_bus(mmu, entry->physical + (linear - entry->linear));
   fast_enter(mmu, access, linear, *physical, entry);

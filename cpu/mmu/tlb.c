@@ -16,6 +16,7 @@ static bool is_live(const struct tlb *tlb, const struct tlb_entry *e) {
 }
 
 static struct tlb_entry *find_in_set(const struct tlb *tlb, struct tlb_set *set, uint64_t page) {
+  if (set->newest < tlb->all) return NULL;
   for (unsigned i = 0; i < TLB_WAYS; i++) {
     struct tlb_entry *e = &set->way[i];
     if (e->linear == page && is_live(tlb, e)) return e;
@@ -53,17 +54,17 @@ struct tlb_entry *tlb_find(struct tlb *tlb, uint64_t linear) {
   return NULL;
 }
 
-static struct tlb_entry *oldest(struct tlb_set *set) {
+/* The place for a new entry: the oldest one's. */
+static struct tlb_entry *take_way(struct tlb *tlb, struct tlb_set *set) {
   struct tlb_entry *e = &set->way[set->next];
-  set->next = (set->next + 1) % TLB_WAYS;
+  set->next = set->next + 1 < TLB_WAYS ? set->next + 1 : 0;
+  set->newest = tlb->clock;
   return e;
 }
 
 struct tlb_entry *tlb_enter(struct mmu *mmu, const struct tlb_entry *entry) {
   struct tlb *tlb = &mmu->tlb;
-  struct tlb_set *set = set_of(tlb, entry->linear, entry->shift);
-  struct tlb_entry *e = find_in_set(tlb, set, entry->linear);
-  if (!e) e = oldest(set);
+  struct tlb_entry *e = take_way(tlb, set_of(tlb, entry->linear, entry->shift));
   if (is_live(tlb, e)) fast_drop_entry(mmu, e);
   tlb->changes++;
   *e = *entry;
@@ -78,7 +79,9 @@ uint64_t mmu_translation_changes(const struct mmu *mmu) {
 }
 
 void tlb_place(struct tlb *tlb, const struct tlb_entry *entry, unsigned way) {
-  set_of(tlb, entry->linear, entry->shift)->way[way] = *entry;
+  struct tlb_set *set = set_of(tlb, entry->linear, entry->shift);
+  set->way[way] = *entry;
+  set->newest = tlb->clock;
   tlb->used[class_of(entry->shift)] = true;
 }
 

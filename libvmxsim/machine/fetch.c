@@ -162,6 +162,16 @@ static struct block *find_block(struct vmxsim_vcpu *vcpu) {
   return block && fetch_within_limit(v, block) ? block : build_block(vcpu, physical);
 }
 
+bool fetch_renew(struct vmxsim_vcpu *vcpu, struct known_block *known, uint64_t linear) {
+  struct vcpu *v = &vcpu->cpu;
+  const struct block *const block = known->link.block;
+  if (!block || known->link.linear != linear || known->generation != block_cache_generation(vcpu->blocks)) return false;
+  if (block->mode != v->mode || block->second_page != BLOCK_NO_PAGE || !fetch_within_limit(v, block)) return false;
+  if (!mem_fetch_is_at(v, linear, block->physical)) return false;
+  known->link.key = fetch_key(v);
+  return true;
+}
+
 /* What was found is noted only if nothing changed on the way: the walk to a second page can displace the translation
  * of the first, which the next fetch then has to make again. */
 struct block *fetch_block(struct vmxsim_vcpu *vcpu) {
@@ -170,6 +180,7 @@ struct block *fetch_block(struct vmxsim_vcpu *vcpu) {
   if (block) return block;
   const uint64_t linear = fetch_linear(v), key = fetch_key(v);
   block = find_block(vcpu);
-  if (block && key == fetch_key(v)) *fetch_entry(vcpu, linear) = (struct block_link){linear, key, block};
+  if (block && key == fetch_key(v))
+    *fetch_entry(vcpu, linear) = (struct known_block){{linear, key, block}, block_cache_generation(vcpu->blocks)};
   return block;
 }

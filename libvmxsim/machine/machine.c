@@ -110,6 +110,7 @@ static void take_options(struct machine *machine, const struct vmxsim_machine_op
   machine->timing = (enum timing_model)options->timing;
   machine->tsc_hz = options->tsc_hz ? options->tsc_hz : UINT64_C(2000000000);
   machine->random = options->seed;
+  machine->next_timer = UINT64_MAX;
   machine->progress.first_window = options->progress_cycles;
   machine->why.reason = VMXSIM_STOP_REQUEST;
 }
@@ -180,10 +181,12 @@ vmxsim_status vmxsim_machine_set_timer(vmxsim_machine *handle, uint64_t cycle, v
   for (size_t i = 0; i < machine->timer_count; i++) {
     if (machine->timers[i].context != context || machine->timers[i].expired != expired) continue;
     machine->timers[i].cycle = cycle;
+    machine_timers_changed(machine);
     return VMXSIM_OK;
   }
   if (!cycle) return VMXSIM_OK;
   if (machine->timer_count == TIMERS_MAX) return VMXSIM_ERROR_LIMIT;
   machine->timers[machine->timer_count++] = (struct timer){cycle, expired, context, NULL};
+  machine_timers_changed(machine);
   return VMXSIM_OK;
 }

@@ -48,8 +48,12 @@ struct device_state {
 enum { DEVICE_STATES_MAX = 32 + 1 + VCPUS_MAX, EMBEDDER_PARTS_MAX = 32 };
 
 /* Where blocks begin: a small cache over fetch_block() by linear address. A link is good in its mode and as long as
- * vcpu.code_changes stays the same: both are its key. */
+ * vcpu.code_changes stays the same: both are its key. After that it can be renewed if no block was dropped since. */
 enum { KNOWN_BLOCKS = 4096 };
+struct known_block {
+  struct block_link link;
+  uint64_t generation; /* of the block cache */
+};
 
 struct hook {
   struct machine *machine;
@@ -70,7 +74,7 @@ struct stop {
 struct vmxsim_vcpu {
   struct vcpu cpu;
   struct block_cache *blocks;
-  struct block_link known[KNOWN_BLOCKS];
+  struct known_block known[KNOWN_BLOCKS];
   /* The ops of a single step: the one and the end marker. */
   struct ir_op single[2];
   uint64_t instructions;
@@ -141,6 +145,7 @@ struct machine {
   bool asleep;               /* S3: the processors are shut down until a device's timer resets them */
   struct timer timers[TIMERS_MAX];
   size_t timer_count;
+  uint64_t next_timer; /* the first cycle of any, UINT64_MAX for none: machine_timers_changed() */
   /* Whether timers with this context do no more now than to request maskable interrupts. NULL: they may do anything. */
   bool (*only_interrupt)(const void *context);
   void *only_interrupt_context;
@@ -205,7 +210,7 @@ static inline bool fetch_within_limit(const struct vcpu *v, const struct block *
   return (v->mode & DECODE_CODE_64) || v->s.rip + block->bytes <= (uint64_t)v->s.segment[VMXSIM_CS].limit + 1;
 }
 
-static inline struct block_link *fetch_entry(struct vmxsim_vcpu *vcpu, uint64_t linear) {
+static inline struct known_block *fetch_entry(struct vmxsim_vcpu *vcpu, uint64_t linear) {
   return &vcpu->known[(linear ^ linear >> 12) % KNOWN_BLOCKS];
 }
 
@@ -213,11 +218,18 @@ static inline bool fetch_link_holds(const struct vcpu *v, const struct block_lin
   return link->linear == linear && link->key == fetch_key(v) && fetch_within_limit(v, link->block);
 }
 
+/* fetch.c: a link from before translations were dropped holds again if the page's has come back the same. */
+bool fetch_renew(struct vmxsim_vcpu *vcpu, struct known_block *known, uint64_t linear);
+
+static inline bool fetch_is_known(struct vmxsim_vcpu *vcpu, struct known_block *known, uint64_t linear) {
+  return fetch_link_holds(&vcpu->cpu, &known->link, linear) || fetch_renew(vcpu, known, linear);
+}
+
 /* The block at s.rip if it is known; NULL: ask fetch_block(). */
 static inline struct block *fetch_known(struct vmxsim_vcpu *vcpu) {
   const uint64_t linear = fetch_linear(&vcpu->cpu);
-  const struct block_link *known = fetch_entry(vcpu, linear);
-  return fetch_link_holds(&vcpu->cpu, known, linear) ? known->block : NULL;
+  struct known_block *const known = fetch_entry(vcpu, linear);
+  return fetch_is_known(vcpu, known, linear) ? known->link.block : NULL;
 }
 
 /* The same for the block behind `block`, which remembers the last two. */
@@ -225,11 +237,11 @@ static inline struct block *fetch_next(struct vmxsim_vcpu *vcpu, struct block *b
   const uint64_t linear = fetch_linear(&vcpu->cpu);
   if (fetch_link_holds(&vcpu->cpu, &block->link[0], linear)) return block->link[0].block;
   if (fetch_link_holds(&vcpu->cpu, &block->link[1], linear)) return block->link[1].block;
-  const struct block_link *known = fetch_entry(vcpu, linear);
-  if (!fetch_link_holds(&vcpu->cpu, known, linear)) return NULL;
+  struct known_block *const known = fetch_entry(vcpu, linear);
+  if (!fetch_is_known(vcpu, known, linear)) return NULL;
   block->link[1] = block->link[0];
-  block->link[0] = *known;
-  return known->block;
+  block->link[0] = known->link;
+  return known->link.block;
 }
 
 /* The end marker of a block: sets s.rip to what follows and returns. */
@@ -256,7 +268,7 @@ bool machine_add_device_state(struct machine *machine, const struct device_state
 void machine_signalled(struct vcpu *vcpu); /* vcpu.signalled */
 /* Has the run end at the next boundary. The first reason counts. */
 void machine_stop_for(struct machine *machine, const struct stop *why);
-uint64_t machine_next_timer(const struct machine *machine);
+void machine_timers_changed(struct machine *machine);
 /* Whether no timer that is set can bring more than interrupts that a vCPU can mask. */
 bool machine_timers_only_interrupt(const struct machine *machine);
 void machine_expire_timers(struct machine *machine, uint64_t now);

@@ -207,7 +207,7 @@ static bool can_be_interrupted(const struct vcpu *v) {
  * another waits for would have ended its wait by now. */
 static bool nothing_will_come(const struct machine *machine) {
   bool interruptible = machine->progress.interruptible;
-  bool timed = machine_next_timer(machine) != UINT64_MAX;
+  bool timed = machine->next_timer != UINT64_MAX;
   for (unsigned i = 0; i < machine->vcpus; i++) {
     const struct vcpu *const v = &machine->vcpu[i]->cpu;
     if (events_any(v) || events_next(v) != UINT64_MAX || apic_has_mail(v->apic)) return false;

@@ -17,12 +17,12 @@ static bool is_stopped(const struct machine *machine) {
   return atomic_load_explicit(&machine->stop, memory_order_relaxed);
 }
 
-uint64_t machine_next_timer(const struct machine *machine) {
-  uint64_t next = UINT64_MAX;
+void machine_timers_changed(struct machine *machine) {
+  machine->next_timer = UINT64_MAX;
   for (size_t i = 0; i < machine->timer_count; i++) {
-    if (machine->timers[i].cycle && machine->timers[i].cycle < next) next = machine->timers[i].cycle;
+    const uint64_t cycle = machine->timers[i].cycle;
+    if (cycle && cycle < machine->next_timer) machine->next_timer = cycle;
   }
-  return next;
 }
 
 bool machine_timers_only_interrupt(const struct machine *machine) {
@@ -30,21 +30,23 @@ bool machine_timers_only_interrupt(const struct machine *machine) {
     if (!machine->timers[i].cycle) continue;
     if (!machine->only_interrupt || machine->timers[i].context != machine->only_interrupt_context) return false;
   }
-  return machine_next_timer(machine) == UINT64_MAX || machine->only_interrupt(machine->only_interrupt_context);
+  return machine->next_timer == UINT64_MAX || machine->only_interrupt(machine->only_interrupt_context);
 }
 
 void machine_expire_timers(struct machine *machine, uint64_t now) {
+  if (machine->next_timer > now) return;
   for (size_t i = 0; i < machine->timer_count; i++) {
     struct timer *timer = &machine->timers[i];
     if (!timer->cycle || timer->cycle > now) continue;
     timer->cycle = 0;
     timer->expired(timer->context); /* may set it again */
   }
+  machine_timers_changed(machine);
 }
 
 static uint64_t next_event_of(const struct vmxsim_vcpu *vcpu) {
   const uint64_t apic = apic_next_event(vcpu->cpu.apic);
-  const uint64_t machine = machine_next_timer(vcpu->cpu.machine);
+  const uint64_t machine = vcpu->cpu.machine->next_timer;
   const uint64_t wait = events_next(&vcpu->cpu); /* UMWAIT, TPAUSE; the VMX-preemption timer */
   const uint64_t next = apic < machine ? apic : machine;
   return wait < next ? wait : next;
@@ -126,12 +128,32 @@ static bool is_free(const struct vmxsim_vcpu *vcpu) {
          !v->in_repetition && !cet_tracking(v);
 }
 
-/* Blocks one after another, as long as they are known, end in no more than a near branch, fit before `limit`, and
- * nothing wants attention: nearly all that a processor does. True if it has run any. */
-static bool run_blocks(struct vmxsim_vcpu *vcpu, uint64_t limit) {
+/* Decoding had no memory: nothing has been executed, and the run can be taken up again. */
+static void fail_run(struct machine *machine) {
+  machine->out_of_memory = true;
+  machine_stop_for(machine, &(struct stop){.reason = VMXSIM_STOP_REQUEST});
+}
+
+/* NULL: a fault was delivered, or the run is to end. */
+static struct block *fetch(struct vmxsim_vcpu *vcpu) {
   struct vcpu *v = &vcpu->cpu;
-  struct block *block = fetch_known(vcpu);
-  if (!block || !block->last || v->cycles + block->cycles > limit || !is_free(vcpu)) return false;
+  struct block *block = fetch_block(vcpu);
+  if (block) return block;
+  if (!v->exception.pending) {
+    fail_run(v->machine);
+    return NULL;
+  }
+  events_deliver_exception(v);
+  v->cycles++;
+  if (v->machine->hash.on) trace_event(vcpu);
+  return NULL;
+}
+
+/* Blocks one after another, as long as they end in no more than a near branch, fit before `limit`, and nothing wants
+ * attention: nearly all that a processor does. False if not even the first is so. */
+static bool run_blocks(struct vmxsim_vcpu *vcpu, struct block *block, uint64_t limit) {
+  struct vcpu *v = &vcpu->cpu;
+  if (!block->last || v->cycles + block->cycles > limit || !is_free(vcpu)) return false;
   do {
     start_ops(v, block->ops, block->cycles);
     block->ops[0].execute(v, block->ops);
@@ -142,9 +164,10 @@ static bool run_blocks(struct vmxsim_vcpu *vcpu, uint64_t limit) {
     }
     v->cycles += block->cycles;
     vcpu->instructions += block->op_count;
+    v->current = NULL;
     block = fetch_next(vcpu, block);
-  } while (block && block->last && v->cycles + block->cycles <= limit && !is_stopped(v->machine));
-  v->current = NULL;
+    if (!block && v->cycles < limit) block = fetch(vcpu);
+  } while (block && block->last && v->cycles + block->cycles <= limit);
   return true;
 }
 
@@ -153,12 +176,6 @@ static bool take_event(struct vmxsim_vcpu *vcpu) {
   if (!events_any(v) || !events_take(v)) return false;
   if (v->machine->hash.on) trace_event(vcpu);
   return true;
-}
-
-/* Decoding had no memory: nothing has been executed, and the run can be taken up again. */
-static void fail_run(struct machine *machine) {
-  machine->out_of_memory = true;
-  machine_stop_for(machine, &(struct stop){.reason = VMXSIM_STOP_REQUEST});
 }
 
 /* What the run is to return. */
@@ -185,17 +202,9 @@ static void tell_of_instruction(struct vcpu *v, const struct block *block) {
  * Hooks may change everything, so that all is looked at again after them: then *again is set. */
 static struct block *next_block(struct vmxsim_vcpu *vcpu, bool *again) {
   struct vcpu *v = &vcpu->cpu;
-  struct block *block = fetch_block(vcpu);
-  if (block && (!block->is_hooked || hooks_pass(vcpu, block->physical))) return block;
-  if (block) {
-    *again = !is_stopped(v->machine) && v->s.activity == VMXSIM_ACTIVE;
-  } else if (v->exception.pending) {
-    events_deliver_exception(v);
-    v->cycles++;
-    if (v->machine->hash.on) trace_event(vcpu);
-  } else {
-    fail_run(v->machine);
-  }
+  struct block *block = fetch(vcpu);
+  if (!block || !block->is_hooked || hooks_pass(vcpu, block->physical)) return block;
+  *again = !is_stopped(v->machine) && v->s.activity == VMXSIM_ACTIVE;
   return NULL;
 }
 
@@ -212,9 +221,8 @@ static void try_step(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single, bool
   if (vmxsim_vmx_on(&v->vmx, primary, monitor_trap_flag)) v->attention |= ATTENTION_BOUNDARY; /* REP: each element */
   v->next_event = limit;
   v->block_end = v->cycles;
-  if (!single && run_blocks(vcpu, limit)) return;
-  const struct block *block = next_block(vcpu, again);
-  if (!block) return;
+  struct block *block = next_block(vcpu, again);
+  if (!block || (!single && run_blocks(vcpu, block, limit))) return;
   tell_of_instruction(v, block);
   if (single || is_careful(vcpu) || v->cycles + block->cycles > limit) {
     run_single(vcpu, block);
@@ -282,9 +290,12 @@ static bool begin_turn(struct machine *machine) {
 /* What is due at its clock is done; then it may run up to the cycle that is returned. */
 static uint64_t expire_due(struct vmxsim_vcpu *vcpu, uint64_t until) {
   const struct vcpu *v = &vcpu->cpu;
-  if (next_event_of(vcpu) <= v->cycles) expire(vcpu);
-  const uint64_t next = next_event_of(vcpu);
-  if (next <= v->cycles) return v->cycles + 1; /* set anew for now: after an instruction */
+  uint64_t next = next_event_of(vcpu);
+  if (next <= v->cycles) {
+    expire(vcpu);
+    next = next_event_of(vcpu);
+    if (next <= v->cycles) return v->cycles + 1; /* set anew for now: after an instruction */
+  }
   return next < until ? next : until;
 }
 
@@ -356,7 +367,7 @@ static bool is_deaf(const struct vcpu *v) {
 /* No timer will wake any vCPU. A run ends at shutdown even if an NMI would follow some time. */
 static bool nothing_can_wake(const struct machine *machine) {
   bool any_halted = false;
-  if (machine->asleep && machine_next_timer(machine) != UINT64_MAX) return false;
+  if (machine->asleep && machine->next_timer != UINT64_MAX) return false;
   for (unsigned i = 0; i < machine->vcpus; i++) {
     const struct vcpu *v = &machine->vcpu[i]->cpu;
     if (!is_deaf(v) || apic_has_mail(v->apic)) return false;

@@ -71,4 +71,5 @@ void timers_apply(struct machine *machine, struct reader *reader) {
     read_name(reader, name);
     find(machine, name)->cycle = read_number(reader, 8);
   }
+  machine_timers_changed(machine);
 }

@@ -60,6 +60,7 @@ static void write_bda(vmxsim_pc *pc) {
   put_16(bda + 0x13, BIOS_BASE_MEMORY_KIB);
   bda[0x49] = 3; /* video mode */
   put_16(bda + 0x4a, 80);
+  put_16(bda + 0x63, 0x3d4); /* the CRT controller */
   bda[0x84] = 24;
   vmxsim_machine_write(pc->machine, BDA, bda, sizeof bda);
 }

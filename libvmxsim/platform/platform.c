@@ -187,9 +187,9 @@ typedef vmxsim_status device_init(vmxsim_pc *pc);
 
 static vmxsim_status add_devices(vmxsim_pc *pc) {
   static device_init *const inits[] = {
-      pic_init,           pit_init,       rtc_init,          ioapic_init, serial_init,
-      debug_console_init, exit_port_init, acpi_init,         pci_init,    fw_cfg_init,
-      test_device_init,   keyboard_init,  system_ports_init, bios_init,   disk_init,
+      pic_init,          pit_init,  rtc_init,  ioapic_init, serial_init,      debug_console_init,
+      exit_port_init,    acpi_init, pci_init,  fw_cfg_init, test_device_init, keyboard_init,
+      system_ports_init, bios_init, disk_init, crtc_init,
   };
   vmxsim_status status = VMXSIM_OK;
   for (size_t i = 0; i < sizeof inits / sizeof *inits && !status; i++) status = inits[i](pc);
@@ -230,6 +230,7 @@ static vmxsim_status build(vmxsim_pc *pc) {
   if (status) return status;
   bios_write_rom(pc);
   acpi_write_tables(pc);
+  mp_write_table(pc);
   pc->in_timer = true;
   reset_devices(pc);
   pc->in_timer = false;

@@ -88,6 +88,11 @@ struct keyboard {
   unsigned key_first, key_count;
 };
 
+enum { CRTC_REGISTERS = 25 };
+struct crtc {
+  uint8_t index, reg[CRTC_REGISTERS];
+};
+
 struct test_device {
   uint32_t data;
   uint8_t *memory; /* TEST_MEMORY_SIZE */
@@ -136,6 +141,7 @@ struct vmxsim_pc {
   struct acpi acpi;
   struct fw_cfg fw_cfg;
   struct keyboard keyboard;
+  struct crtc crtc;
   struct test_device test;
   struct system_ports ports;
 
@@ -206,6 +212,7 @@ bool ioapic_only_interrupts(const vmxsim_pc *pc); /* and no NMI, SMI, INIT */
 vmxsim_status serial_init(vmxsim_pc *pc);
 void serial_reset(vmxsim_pc *pc);
 vmxsim_status debug_console_init(vmxsim_pc *pc);
+vmxsim_status crtc_init(vmxsim_pc *pc);
 vmxsim_status exit_port_init(vmxsim_pc *pc);
 vmxsim_status acpi_init(vmxsim_pc *pc);
 void acpi_reset(vmxsim_pc *pc);
@@ -213,6 +220,7 @@ void acpi_rtc_alarm(vmxsim_pc *pc);
 void acpi_suspend(vmxsim_pc *pc); /* at a boundary */
 void acpi_resume(vmxsim_pc *pc);
 void acpi_write_tables(vmxsim_pc *pc); /* acpi_tables.c */
+void mp_write_table(vmxsim_pc *pc);    /* mp_table.c */
 vmxsim_status pci_init(vmxsim_pc *pc);
 vmxsim_status fw_cfg_init(vmxsim_pc *pc);
 vmxsim_status test_device_init(vmxsim_pc *pc);

@@ -97,6 +97,12 @@ static const struct state_field keyboard[] = {
 };
 TABLE(keyboard);
 
+static const struct state_field crtc[] = {
+    STATE_UP_TO(struct crtc, index, 31),
+    STATE_ARRAY(struct crtc, reg),
+};
+TABLE(crtc);
+
 static const struct state_field ports[] = {
     STATE_NUMBER(struct system_ports, port_92),     STATE_NUMBER(struct system_ports, port_cf9),
     STATE_NUMBER(struct system_ports, port_61),     STATE_UP_TO(struct system_ports, shutdown_matched, 7),
@@ -143,6 +149,7 @@ vmxsim_status pc_declare_state(vmxsim_pc *pc) {
       {.name = "pc.acpi", .table = &acpi_table, .object = &pc->acpi},
       {.name = "pc.fw_cfg", .table = &fw_cfg_table, .object = &pc->fw_cfg},
       {.name = "pc.keyboard", .table = &keyboard_table, .object = &pc->keyboard},
+      {.name = "pc.crtc", .table = &crtc_table, .object = &pc->crtc},
       {.name = "pc.ports", .table = &ports_table, .object = &pc->ports},
       {.name = "pc.test_memory", .table = &test_memory_table, .object = pc->test.memory},
   };

@@ -500,6 +500,20 @@ static void resets_and_clock(void **state) {
   assert_int_equal(in(0xcfc, 4), UINT32_MAX);
 }
 
+static void crtc_registers(void **state) {
+  (void)state;
+  out(0x3d4, 1, 0x0e);
+  out(0x3d5, 1, 0x12);
+  out(0x3d4, 2, 0x340f);
+  assert_int_equal(in(0x3d5, 1), 0x34);
+  assert_int_equal(in(0x3d4, 2), 0x340f);
+  out(0x3d4, 1, 0x0e);
+  assert_int_equal(in(0x3d5, 1), 0x12);
+  out(0x3d4, 1, 0x1f); /* none */
+  out(0x3d5, 1, 0);
+  assert_int_equal(in(0x3d5, 1), 0xff);
+}
+
 static uint8_t sum(const uint8_t *bytes, size_t size) {
   uint8_t result = 0;
   for (size_t i = 0; i < size; i++) result = (uint8_t)(result + bytes[i]);
@@ -522,6 +536,29 @@ static void acpi_tables(void **state) {
     assert_memory_equal(table, i ? "APIC" : "FACP", 4);
   }
   assert_memory_equal(memory + FACS_ADDRESS, "FACS", 4);
+}
+
+/* MultiProcessor Specification 1.4: all entries, in their order, one processor each and IRQ 0 at pin 2. */
+static void mp_table(void **state) {
+  (void)state;
+  const uint8_t *const pointer = rom + BIOS_OFFSET, *const table = rom + get_32(pointer + 4) - ROM_ADDRESS;
+  assert_memory_equal(pointer, "_MP_", 4);
+  assert_int_equal(sum(pointer, 16), 0);
+  assert_memory_equal(table, "PCMP", 4);
+  assert_int_equal(sum(table, get_16(table + 4)), 0);
+  const uint8_t *entry = table + 44;
+  unsigned counts[5] = {0};
+  for (unsigned i = 0; i < get_16(table + 34); i++) {
+    if (entry[0] == 0) assert_int_equal(entry[1], counts[0]);
+    if (entry[0] == 3 && !counts[3]) assert_int_equal(entry[5] << 8 | entry[7], 2);
+    assert_in_range(entry[0], 0, 4);
+    counts[entry[0]]++;
+    entry += entry[0] ? 8 : 20;
+  }
+  assert_int_equal(entry - table, get_16(table + 4));
+  assert_int_equal(counts[0], VCPUS);
+  assert_int_equal(counts[2], 1);
+  assert_int_equal(counts[3], 15);
 }
 
 /* --- loaders and the BIOS --- */
@@ -704,11 +741,23 @@ static void flat_and_reboot(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(exit_port),        TEST(serial_port),           TEST(firmware_configuration),
-      TEST(the_test_device),  TEST(interrupt_controllers), TEST(io_apic),
-      TEST(timer_8254),       TEST(real_time_clock),       TEST(sleep_and_wake),
-      TEST(resets_and_clock), TEST(acpi_tables),           TEST(multiboot),
-      TEST(truncated_images), TEST(disk_and_services),     TEST(flat_and_reboot),
+      TEST(exit_port),
+      TEST(serial_port),
+      TEST(firmware_configuration),
+      TEST(the_test_device),
+      TEST(interrupt_controllers),
+      TEST(io_apic),
+      TEST(timer_8254),
+      TEST(real_time_clock),
+      TEST(sleep_and_wake),
+      TEST(resets_and_clock),
+      TEST(acpi_tables),
+      TEST(mp_table),
+      TEST(crtc_registers),
+      TEST(multiboot),
+      TEST(truncated_images),
+      TEST(disk_and_services),
+      TEST(flat_and_reboot),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,26 @@ const struct vmxsim_profile *vmxsim_profile_find(const char *name, size_t length
   return NULL;
 }
 
+static unsigned in_common(const struct vmxsim_capabilities *a, const struct vmxsim_capabilities *b) {
+  unsigned same = 0;
+  for (unsigned i = 0; i < VMXSIM_CAPABILITY_COUNT; i++) {
+    same += vmxsim_capability_get(a, i) == vmxsim_capability_get(b, i);
+  }
+  return same;
+}
+
+const struct vmxsim_profile *vmxsim_profile_nearest(const struct vmxsim_capabilities *capabilities) {
+  const struct vmxsim_profile *best = &vmxsim_profile_table[0];
+  unsigned most = in_common(capabilities, &best->capabilities);
+  for (size_t i = 1; i < vmxsim_profile_table_count; i++) {
+    const unsigned same = in_common(capabilities, &vmxsim_profile_table[i].capabilities);
+    if (same <= most) continue;
+    most = same;
+    best = &vmxsim_profile_table[i];
+  }
+  return best;
+}
+
 size_t vmxsim_template_count(void) {
   return vmxsim_template_table_count;
 }

@@ -90,9 +90,10 @@ static void add_xsave(struct cpuid_table *t) {
   }
 }
 
-static void add_identity(struct cpuid_table *t, const struct vmxsim_capabilities *c) {
+static void add_identity(struct cpuid_table *t, const struct vmxsim_capabilities *c,
+                         const struct vmxsim_profile *profile) {
   uint32_t brand[12];
-  cpuid_identify(c, &t->signature, (char *)brand);
+  cpuid_identify(profile, &t->signature, (char *)brand);
   t->max_basic = t->xcr0 ? 0xd : 0xb;
   set(t, 0, 0, t->max_basic, 0x756e6547, 0x6c65746e, 0x49656e69); /* GenuineIntel */
   set(t, 1, 0, t->signature, 8 << 8, 0, 0);                       /* CLFLUSH: 64 bytes */
@@ -113,6 +114,7 @@ static void count_leaf_7(struct cpuid_table *t) {
 }
 
 struct cpuid_table *cpuid_table_create(const struct vmxsim_allocator *allocator, const struct vmxsim_capabilities *c,
+                                       const struct vmxsim_profile *profile,
                                        const struct instruction_changes *changes) {
   struct cpuid_table *const t = memory_allocate(allocator, sizeof *t);
   if (!t) return NULL;
@@ -120,7 +122,7 @@ struct cpuid_table *cpuid_table_create(const struct vmxsim_allocator *allocator,
   if (changes) t->instructions = (t->instructions | changes->on) & ~changes->off;
   t->xcr0 = choose_xcr0(t);
   t->xss = choose_xss(t);
-  add_identity(t, c);
+  add_identity(t, c, profile);
   add_caches(t);
   add_topology(t);
   add_xsave(t);

@@ -20,10 +20,10 @@ bool instruction_changes_read(const char *text, struct instruction_changes *chan
 /* Names of the sets that can be switched, in lower case; NULL past the last. */
 const char *instruction_set_name(unsigned number);
 
-/* NULL: no memory. `changes` may be NULL. */
+/* NULL: no memory. `profile` is that which the processor is most like; `changes` may be NULL. */
 struct cpuid_table *cpuid_table_create(const struct vmxsim_allocator *allocator,
                                        const struct vmxsim_capabilities *capabilities,
-                                       const struct instruction_changes *changes);
+                                       const struct vmxsim_profile *profile, const struct instruction_changes *changes);
 void cpuid_table_destroy(const struct vmxsim_allocator *allocator, const struct cpuid_table *table);
 
 /* The instructions that such a processor has: bits 1 << DECODE_FEATURE_..., for decoder_init(). */

@@ -1,23 +1,7 @@
-/* Family, model, stepping and brand: from the description of the profile whose capability MSRs are most like these. */
+/* Family, model, stepping and brand: from the description of the profile that the processor is most like. */
 #include <string.h>
 
 #include "cpu/exec/cpuid_table.h"
-
-static unsigned likeness(const struct vmxsim_capabilities *a, const struct vmxsim_capabilities *b) {
-  unsigned equal = 0;
-  for (unsigned i = 0; i < VMXSIM_CAPABILITY_COUNT; i++)
-    equal += vmxsim_capability_get(a, i) == vmxsim_capability_get(b, i);
-  return equal;
-}
-
-static const struct vmxsim_profile *most_like(const struct vmxsim_capabilities *c) {
-  const struct vmxsim_profile *best = vmxsim_profile_at(0);
-  for (size_t i = 1; i < vmxsim_profile_count(); i++) {
-    const struct vmxsim_profile *const profile = vmxsim_profile_at(i);
-    if (likeness(c, &profile->capabilities) > likeness(c, &best->capabilities)) best = profile;
-  }
-  return best;
-}
 
 static unsigned number_after(const char *text, const char *word, unsigned base, unsigned otherwise) {
   const char *at = strstr(text, word);
@@ -33,9 +17,8 @@ static unsigned number_after(const char *text, const char *word, unsigned base, 
 }
 
 /* "Intel Xeon Gold 6154 (Skylake-SP), family 6 model 55H stepping 4, 2017": the model's number is in hexadecimal. */
-void cpuid_identify(const struct vmxsim_capabilities *c, uint32_t *signature, char brand[CPUID_BRAND]) {
+void cpuid_identify(const struct vmxsim_profile *profile, uint32_t *signature, char brand[CPUID_BRAND]) {
   enum { UNKNOWN_MODEL = 0x8f, UNKNOWN_STEPPING = 8 };
-  const struct vmxsim_profile *const profile = most_like(c);
   const bool real = strstr(profile->about, "family 6 model ") != NULL;
   const unsigned model = number_after(profile->about, "family 6 model ", 16, UNKNOWN_MODEL);
   const unsigned stepping = real ? number_after(profile->about, "stepping ", 10, 1) : UNKNOWN_STEPPING;

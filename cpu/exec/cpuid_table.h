@@ -23,8 +23,8 @@ struct cpuid_table {
 /* cpuid_decode.c */
 uint64_t cpuid_choose_instructions(const struct vmxsim_capabilities *capabilities);
 
-/* cpuid_identity.c: signature and brand of the profile that has these capabilities. */
-void cpuid_identify(const struct vmxsim_capabilities *capabilities, uint32_t *signature, char brand[CPUID_BRAND]);
+/* cpuid_identity.c: signature and brand of a profile. */
+void cpuid_identify(const struct vmxsim_profile *profile, uint32_t *signature, char brand[CPUID_BRAND]);
 
 /* cpuid_xsave.c: size of the XSAVE area for these components, compacted or not. */
 uint32_t cpuid_xsave_size(uint64_t components, bool compacted);

@@ -97,6 +97,9 @@ uint64_t control_cr4_supported(const struct vcpu *v);
 /* What CR0 and CR4 become without any check: INIT, RSM. Flushes everything. */
 void control_set(struct vcpu *v, uint64_t cr0, uint64_t cr3, uint64_t cr4, uint64_t efer);
 
+/* Takes out of a processor's capabilities what is not done here. processor_limits.c */
+void system_limit_processor(struct vmxsim_capabilities *capabilities);
+
 /* A canonical address of the widest kind that the processor supports: for bases and MSRs. */
 bool system_is_canonical(const struct vcpu *v, uint64_t address);
 

@@ -74,7 +74,7 @@ void vmxsim_vmx_supported(struct vmxsim_capabilities *capabilities) {
     while (missing[i][length]) length++;
     (void)vmxsim_capabilities_change(capabilities, missing[i], length); /* fails where it is clear already */
   }
-  capabilities->ia32_vmx_basic &= ~VMX_BASIC_DUAL_MONITOR;
+  capabilities->ia32_vmx_basic &= ~(VMX_BASIC_DUAL_MONITOR | VMX_BASIC_NESTED_EXCEPTION); /* the latter is FRED's */
   vmxsim_capabilities_derive(capabilities);
 }
 

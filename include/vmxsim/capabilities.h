@@ -91,6 +91,8 @@ struct vmxsim_profile {
 size_t vmxsim_profile_count(void);
 const struct vmxsim_profile *vmxsim_profile_at(size_t index); /* oldest processor first, `max` last; NULL past it */
 const struct vmxsim_profile *vmxsim_profile_find(const char *name, size_t length);
+/* The profile that has most capabilities in common with a processor, which may have been changed. */
+const struct vmxsim_profile *vmxsim_profile_nearest(const struct vmxsim_capabilities *capabilities);
 
 /* A processor by "NAME" or "NAME,+feature,-feature,phys-bits=N,...". On failure *capabilities is unchanged and
  * *error_at (may be NULL) is the offset in `spec` of the part that was wrong. */

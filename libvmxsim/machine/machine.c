@@ -7,6 +7,7 @@
 #include "cpu/events/events.h"
 #include "cpu/exec/cpuid.h"
 #include "cpu/exec/io.h"
+#include "cpu/exec/system.h"
 #include "cpu/exec/vmx.h"
 #include "cpu/exec/wait.h"
 #include "cpu/mmu/mmu.h"
@@ -66,7 +67,7 @@ static bool add_caches_of(struct vmxsim_vcpu *vcpu) {
 
 static bool set_timing(struct vmxsim_vcpu *vcpu) {
   struct vcpu *const v = &vcpu->cpu;
-  timing_transitions(v->machine->timing, v->capabilities, v->transition_cycles);
+  timing_transitions(v->machine->timing, v->machine->profile, v->transition_cycles);
   mmu_set_miss_cycles(v->mmu, timing_tlb_miss(v->machine->timing));
   return add_caches_of(vcpu);
 }
@@ -90,7 +91,7 @@ static struct vmxsim_vcpu *create_vcpu(struct machine *machine, unsigned index) 
   vcpu->blocks = create_blocks(machine);
   v->mmu = mmu_create(v, machine->memory);
   v->apic = apic_create(v, index);
-  v->cpuid = cpuid_table_create(allocator, v->capabilities, &machine->instructions);
+  v->cpuid = cpuid_table_create(allocator, v->capabilities, machine->profile, &machine->instructions);
   if (!vcpu->blocks || !v->mmu || !v->apic || !v->cpuid || !set_timing(vcpu)) {
     destroy_vcpu(allocator, vcpu);
     return NULL;
@@ -106,7 +107,9 @@ static void take_options(struct machine *machine, const struct vmxsim_machine_op
   machine->has_allocator = options->allocator != NULL;
   machine->allocator = options->allocator ? *options->allocator : standard;
   machine->processor = options->processor ? *options->processor : vmxsim_profile_find("max", 3)->capabilities;
+  machine->profile = vmxsim_profile_nearest(&machine->processor);
   vmxsim_vmx_supported(&machine->processor);
+  system_limit_processor(&machine->processor);
   machine->timing = (enum timing_model)options->timing;
   machine->tsc_hz = options->tsc_hz ? options->tsc_hz : UINT64_C(2000000000);
   machine->random = options->seed;

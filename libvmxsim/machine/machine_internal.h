@@ -129,6 +129,7 @@ struct machine {
   struct vmxsim_allocator allocator;
   bool has_allocator; /* else `allocator` is the C library's, which cpu/allocate.h knows as NULL */
   struct vmxsim_capabilities processor;
+  const struct vmxsim_profile *profile; /* that the processor is most like */
   struct instruction_changes instructions;
   struct physical_memory *memory;
   struct vmxsim_vcpu *vcpu[VCPUS_MAX];

@@ -118,7 +118,7 @@ static void create_cpu(const char *spec) {
   v->capabilities = &capabilities;
   v->mmu = mmu_create(v, memory);
   v->apic = apic_create(v, 0);
-  v->cpuid = cpuid_table_create(NULL, &capabilities, NULL);
+  v->cpuid = cpuid_table_create(NULL, &capabilities, vmxsim_profile_nearest(&capabilities), NULL);
   decoder_init(&v->decoder, cpuid_decode_features(v->cpuid));
   exec_vmx_init(v);
   vcpu_reset(v, 0);

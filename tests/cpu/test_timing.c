@@ -33,7 +33,7 @@ static void round_trip(const char *processor, unsigned expected) {
   uint16_t cycles[TRANSITIONS];
   struct vmxsim_capabilities capabilities;
   assert_int_equal(vmxsim_capabilities_from_spec(&capabilities, processor, strlen(processor), NULL), VMXSIM_OK);
-  timing_transitions(TIMING_LATENCY, &capabilities, cycles);
+  timing_transitions(TIMING_LATENCY, vmxsim_profile_nearest(&capabilities), cycles);
   assert_int_equal(cycles[TRANSITION_VM_ENTRY] + cycles[TRANSITION_VM_EXIT], expected);
 }
 
@@ -50,7 +50,7 @@ static void vm_entries_and_exits_by_processor(void **state) {
 static void nothing_but_ops_in_fixed(void **state) {
   (void)state;
   uint16_t cycles[TRANSITIONS];
-  timing_transitions(TIMING_FIXED, &vmxsim_profile_find("max", 3)->capabilities, cycles);
+  timing_transitions(TIMING_FIXED, vmxsim_profile_find("max", 3), cycles);
   for (unsigned i = 0; i < TRANSITIONS; i++) assert_int_equal(cycles[i], 0);
   assert_int_equal(timing_tlb_miss(TIMING_FIXED), 0);
   assert_int_equal(timing_tlb_miss(TIMING_LATENCY), 23);

@@ -4,6 +4,7 @@
 
 #include "vmxsim/assembler.h"
 #include "vmxsim/exits.h"
+#include "vmxsim/machine.h"
 #include "vmxsim/registers.h"
 #include "vmxsim/scenario.h"
 
@@ -105,6 +106,7 @@ enum step_action {
   STEP_SMI,
   STEP_INIT,
   STEP_SIPI,
+  STEP_MACHINE_CHECK,
   STEP_WRITE,
   STEP_REGISTERS,
   STEP_WRMSR,
@@ -140,6 +142,7 @@ struct vmxsim_scenario {
   struct vmxsim_case subject; /* processor and memory */
   unsigned vcpus;
   uint64_t ram, cycles;
+  enum vmxsim_timing timing;
   bool setup; /* VMXON, VMCLEAR, VMPTRLD and VMWRITE before the first step */
   struct scenario_code host;
   struct scenario_vmcs *vmcss;

@@ -233,6 +233,7 @@ enum key {
   KEY_VCPUS,
   KEY_RAM,
   KEY_CYCLES,
+  KEY_TIMING,
   KEY_SETUP,
   KEY_GUEST,
   KEY_VMCS,
@@ -247,10 +248,21 @@ enum key {
 };
 
 static const struct scenario_key keys[KEYS] = {
-    {"scenario", NULL}, {"about", NULL}, {"cpu", NULL},    {"vcpus", NULL}, {"ram", NULL},    {"cycles", NULL},
-    {"setup", NULL},    {"guest", NULL}, {"vmcs", NULL},   {"host", NULL},  {"memory", NULL}, {"registers", NULL},
-    {"run", NULL},      {"steps", NULL}, {"expect", NULL}, {"never", NULL},
+    {"scenario", NULL},  {"about", NULL}, {"cpu", NULL},   {"vcpus", NULL},  {"ram", NULL},   {"cycles", NULL},
+    {"timing", NULL},    {"setup", NULL}, {"guest", NULL}, {"vmcs", NULL},   {"host", NULL},  {"memory", NULL},
+    {"registers", NULL}, {"run", NULL},   {"steps", NULL}, {"expect", NULL}, {"never", NULL},
 };
+
+static vmxsim_status read_timing(struct scenario_reader *reader, const struct yaml_node *node,
+                                 enum vmxsim_timing *timing) {
+  static const char *const names[] = {"fixed", "latency", "memory"};
+  for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+    if (!yaml_is_word(node, names[i])) continue;
+    *timing = (enum vmxsim_timing)i;
+    return VMXSIM_OK;
+  }
+  return yaml_expected(reader->reader.diagnostic, node, "`fixed`, `latency` or `memory`");
+}
 
 static vmxsim_status read_head(struct scenario_reader *reader, const struct yaml_node *const *found) {
   struct vmxsim_scenario *scenario = reader->scenario;
@@ -267,6 +279,7 @@ static vmxsim_status read_head(struct scenario_reader *reader, const struct yaml
   if (!status && found[KEY_RAM]) status = read_size(reader, found[KEY_RAM], &scenario->ram);
   if (!status && found[KEY_CYCLES])
     status = scenario_number(reader, found[KEY_CYCLES], 62, "cycles", &scenario->cycles);
+  if (!status && found[KEY_TIMING]) status = read_timing(reader, found[KEY_TIMING], &scenario->timing);
   return !status && found[KEY_SETUP] ? scenario_flag(reader, found[KEY_SETUP], &scenario->setup) : status;
 }
 

@@ -26,6 +26,7 @@ static const struct step_word {
     {"smi", STEP_SMI, NOTHING},
     {"init", STEP_INIT, NOTHING},
     {"sipi", STEP_SIPI, VECTOR},
+    {"machine_check", STEP_MACHINE_CHECK, NOTHING},
     {"write", STEP_WRITE, PIECES},
     {"registers", STEP_REGISTERS, REGISTERS},
     {"wrmsr", STEP_WRMSR, MSRS},

@@ -81,6 +81,8 @@ vmxsim_status vmxsim_vcpu_inject_interrupt(vmxsim_vcpu *vcpu, uint8_t vector);
 vmxsim_status vmxsim_vcpu_inject_nmi(vmxsim_vcpu *vcpu);
 vmxsim_status vmxsim_vcpu_inject_smi(vmxsim_vcpu *vcpu);
 vmxsim_status vmxsim_vcpu_inject_init(vmxsim_vcpu *vcpu);
+/** A machine-check event, of which no bank tells anything: #MC, or shutdown if CR4.MCE is 0 or one is being handled. */
+vmxsim_status vmxsim_vcpu_inject_machine_check(vmxsim_vcpu *vcpu);
 /** The start-up IPI: execution begins at vector * 4096, if the vCPU waits for one. */
 vmxsim_status vmxsim_vcpu_inject_startup(vmxsim_vcpu *vcpu, uint8_t vector);
 /** The line INTR of an external interrupt controller, which is asked for the vector when the vCPU acknowledges. */

@@ -41,6 +41,11 @@ vmxsim_status vmxsim_vcpu_inject_init(vmxsim_vcpu *vcpu) {
   return VMXSIM_OK;
 }
 
+vmxsim_status vmxsim_vcpu_inject_machine_check(vmxsim_vcpu *vcpu) {
+  events_signal_machine_check(&vcpu->cpu);
+  return VMXSIM_OK;
+}
+
 vmxsim_status vmxsim_vcpu_inject_startup(vmxsim_vcpu *vcpu, uint8_t vector) {
   events_signal_sipi(&vcpu->cpu, vector);
   return VMXSIM_OK;

@@ -41,6 +41,7 @@ static void perform(struct runner *runner, const struct scenario_step *step) {
   case STEP_NMI: vmxsim_vcpu_inject_nmi(vcpu); break;
   case STEP_SMI: vmxsim_vcpu_inject_smi(vcpu); break;
   case STEP_INIT: vmxsim_vcpu_inject_init(vcpu); break;
+  case STEP_MACHINE_CHECK: vmxsim_vcpu_inject_machine_check(vcpu); break;
   case STEP_SIPI: vmxsim_vcpu_inject_startup(vcpu, (uint8_t)step->number); break;
   case STEP_REGISTERS: set_registers(runner, step->vcpu, step->registers, step->count); break;
   case STEP_WRITE:
@@ -54,10 +55,16 @@ static void perform(struct runner *runner, const struct scenario_step *step) {
 }
 
 static void announce(struct runner *runner, const struct scenario_step *step, const char *when) {
-  static const char *const names[] = {"VMXON",         "VMXOFF",   "VMCLEAR", "VMPTRLD", "VMWRITE",
-                                      "VMLAUNCH",      "VMRESUME", "skip",    "run",     "external interrupt",
-                                      "NMI",           "SMI",      "INIT",    "SIPI",    "memory written",
-                                      "registers set", "WRMSR",    "execute"};
+  static const char *const names[] = {"VMXON",         "VMXOFF",
+                                      "VMCLEAR",       "VMPTRLD",
+                                      "VMWRITE",       "VMLAUNCH",
+                                      "VMRESUME",      "skip",
+                                      "run",           "external interrupt",
+                                      "NMI",           "SMI",
+                                      "INIT",          "SIPI",
+                                      "machine check", "memory written",
+                                      "registers set", "WRMSR",
+                                      "execute"};
   char text[TEXT_MAX];
   if (step->action == STEP_EXECUTE) {
     snprintf(text, sizeof text, "%.80s", step->instruction);

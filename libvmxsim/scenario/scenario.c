@@ -15,8 +15,10 @@ static bool choose_processor(struct runner *runner) {
 
 static bool run(struct runner *runner) {
   if (!choose_processor(runner)) return false;
-  const struct vmxsim_machine_options options = {
-      .size = sizeof options, .processor = &runner->processor, .vcpus = runner->scenario->vcpus};
+  const struct vmxsim_machine_options options = {.size = sizeof options,
+                                                 .processor = &runner->processor,
+                                                 .vcpus = runner->scenario->vcpus,
+                                                 .timing = runner->scenario->timing};
   if (vmxsim_machine_create(&options, &runner->machine)) return runner_failed(runner, "the machine cannot be made");
   if (!host_prepare(runner) || !run_steps(runner)) return false;
   expect_end(runner);

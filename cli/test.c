@@ -13,7 +13,7 @@ struct test_options {
 };
 
 static const struct option test_option_table[] = {
-    {0, "format", OPTION_CHOICE, "text|tap|junit", offsetof(struct test_options, format), "what to print"},
+    {0, "format", OPTION_CHOICE, "text|tap|junit|json", offsetof(struct test_options, format), "what to print"},
     {0, "coverage", OPTION_FLAG, NULL, offsetof(struct test_options, coverage),
      "list the checks that no vector breaks, or only just passes"},
     {'v', "verbose", OPTION_FLAG, NULL, offsetof(struct test_options, verbose), "list what passed, too"},
@@ -86,7 +86,7 @@ static size_t list_uncovered(FILE *file, const char *what, const struct vmxsim_c
   return count;
 }
 
-/* Goes to the standard error where the standard output is TAP or XML. */
+/* Goes to the standard error where the standard output is TAP, XML or JSON. */
 static bool print_coverage(const struct test_run *run) {
   FILE *file = run->report.format == TEST_TEXT ? stdout : stderr;
   const size_t breaks = list_uncovered(file, "breaks", &run->coverage, vmxsim_coverage_next_without_breaks);

@@ -1,7 +1,8 @@
-/* Results of vectors. A failure shows what was expected beside what was found. */
+/* Results of vectors and scenarios. A failure shows what was expected beside what was found. */
 #include "cli/test_report.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { DETAILS_BYTES = 16384 };
@@ -101,6 +102,59 @@ static void put_xml(const char *text) {
   }
 }
 
+/* --- the table at the end --- */
+
+static void more_folders(struct test_report *report) {
+  const size_t capacity = report->folder_capacity ? 2 * report->folder_capacity : 16;
+  struct test_folder *const folders = allocate(capacity, sizeof *folders);
+  if (report->folder_count) memcpy(folders, report->folders, report->folder_count * sizeof *folders);
+  free(report->folders);
+  report->folders = folders;
+  report->folder_capacity = capacity;
+}
+
+static struct test_folder *folder_of(struct test_report *report, const char *file) {
+  const char *const slash = strrchr(file, '/');
+  const size_t length = slash ? (size_t)(slash - file) : 0;
+  for (size_t n = report->folder_count; n-- > 0;) {
+    struct test_folder *const folder = &report->folders[n];
+    if (strlen(folder->name) == length && !memcmp(folder->name, file, length)) return folder;
+  }
+  if (report->folder_count == report->folder_capacity) more_folders(report);
+  struct test_folder *const folder = &report->folders[report->folder_count++];
+  *folder = (struct test_folder){.name = allocate(length + 1, 1)};
+  memcpy(folder->name, file, length);
+  folder->name[length] = 0;
+  return folder;
+}
+
+static void count(struct test_report *report, const char *file, bool passed) {
+  struct test_folder *const folder = folder_of(report, file);
+  if (passed) {
+    report->passed++;
+    folder->passed++;
+  } else {
+    report->failed++;
+    folder->failed++;
+  }
+}
+
+/* Of one folder the totals say it all. */
+static void print_table(const struct test_report *report) {
+  size_t width = strlen("folder");
+  for (size_t n = 0; n < report->folder_count; n++) {
+    const size_t length = strlen(report->folders[n].name);
+    if (length > width) width = length;
+  }
+  if (report->folder_count < 2) return;
+  output_styled(&report->output, STYLE_TITLE, "%-*s  passed  failed\n", (int)width, "folder");
+  for (size_t n = 0; n < report->folder_count; n++) {
+    const struct test_folder *const folder = &report->folders[n];
+    output_put(&report->output, "%-*s  %6zu  ", (int)width, *folder->name ? folder->name : ".", folder->passed);
+    output_styled(&report->output, folder->failed ? STYLE_BAD : STYLE_PLAIN, "%6zu\n", folder->failed);
+  }
+}
+
 static const char *name_of(const struct vmxsim_case *subject) {
   return *subject->name ? subject->name : "(no name)";
 }
@@ -115,6 +169,13 @@ static void put_tap_name(const char *file, const char *name) {
 
 void test_report_begin(struct test_report *report) {
   if (report->format == TEST_TAP) printf("TAP version 13\n");
+  if (report->format == TEST_JSON) {
+    report->json = json_begin(stdout);
+    json_object(&report->json, NULL);
+    json_string(&report->json, "schema", "vmxsim-test");
+    json_number(&report->json, "schema_version", 1);
+    json_array(&report->json, "results");
+  }
   if (report->format == TEST_JUNIT) {
     printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"vmxsim\">\n");
   }
@@ -157,17 +218,33 @@ static void print_junit(const char *file, const struct vmxsim_case *subject, boo
   printf("</failure></testcase>\n");
 }
 
-static void show_progress(const struct test_report *report) {
+static void print_json(struct test_report *report, const char *file, const struct vmxsim_case *subject, bool passed,
+                       const char *details) {
+  json_object(&report->json, NULL);
+  json_string(&report->json, "file", file);
+  json_number(&report->json, "line", subject->line);
+  json_string(&report->json, "name", name_of(subject));
+  json_bool(&report->json, "passed", passed);
+  if (!passed) json_string(&report->json, "details", details);
+  json_close(&report->json, '}');
+}
+
+/* Vectors take microseconds, scenarios milliseconds. */
+enum { VECTORS_A_LINE = 256, SCENARIOS_A_LINE = 8 };
+
+static void show_progress(const struct test_report *report, unsigned every) {
   const size_t done = report->passed + report->failed;
-  if (report->progress && done % 256 == 0) fprintf(stderr, "\r%zu vectors, %zu failed", done, report->failed);
+  if (report->progress && done % every == 0) fprintf(stderr, "\r%zu done, %zu failed", done, report->failed);
 }
 
 static void print_result(struct test_report *report, const char *file, const struct vmxsim_case *subject, bool passed,
                          const char *details) {
+  count(report, file, passed);
   switch (report->format) {
   case TEST_TEXT: print_text(report, file, subject, passed, details); break;
   case TEST_TAP: print_tap(report, file, subject, passed, details); break;
   case TEST_JUNIT: print_junit(file, subject, passed, details); break;
+  case TEST_JSON: print_json(report, file, subject, passed, details); break;
   }
 }
 
@@ -178,32 +255,42 @@ void test_report_result(struct test_report *report, const char *file, const stru
     report->without_expectation++;
     return;
   }
-  if (result->passed) {
-    report->passed++;
-  } else {
-    report->failed++;
-    make_details(&details, subject, result);
-  }
+  if (!result->passed) make_details(&details, subject, result);
   print_result(report, file, subject, result->passed, details.text);
-  show_progress(report);
+  show_progress(report, VECTORS_A_LINE);
 }
 
 void test_report_scenario(struct test_report *report, const char *file, const vmxsim_scenario *scenario, bool passed,
                           const char *details) {
   const struct vmxsim_case subject = {.name = vmxsim_scenario_name(scenario), .line = vmxsim_scenario_line(scenario)};
-  if (passed)
-    report->passed++;
-  else
-    report->failed++;
   print_result(report, file, &subject, passed, passed ? "" : details);
-  show_progress(report);
+  show_progress(report, SCENARIOS_A_LINE);
 }
 
 void test_report_error(struct test_report *report, const char *file, const char *text) {
   static const struct vmxsim_case nothing = {.name = "the file can be read", .about = ""};
-  report->failed++;
-  if (report->format == TEST_TAP) print_tap(report, file, &nothing, false, text);
-  if (report->format == TEST_JUNIT) print_junit(file, &nothing, false, text);
+  report->unusable_files++;
+  if (report->format != TEST_TEXT) print_result(report, file, &nothing, false, text);
+  if (report->format == TEST_TEXT) count(report, file, false);
+}
+
+static void end_json(struct test_report *report) {
+  json_close(&report->json, ']');
+  json_object(&report->json, "summary");
+  json_number(&report->json, "passed", report->passed);
+  json_number(&report->json, "failed", report->failed);
+  json_number(&report->json, "without_expectation", report->without_expectation);
+  json_number(&report->json, "unusable_files", report->unusable_files);
+  json_close(&report->json, '}');
+  json_close(&report->json, '}');
+  json_end(&report->json);
+}
+
+static void release_folders(struct test_report *report) {
+  for (size_t n = 0; n < report->folder_count; n++) free(report->folders[n].name);
+  free(report->folders);
+  report->folders = NULL;
+  report->folder_count = report->folder_capacity = 0;
 }
 
 void test_report_end(struct test_report *report) {
@@ -214,10 +301,13 @@ void test_report_end(struct test_report *report) {
       output_put(&report->output, "%zu %s no expectation\n", report->without_expectation,
                  plural(report->without_expectation, "case has", "cases have"));
     }
+    print_table(report);
     output_styled(&report->output, report->failed ? STYLE_BAD : STYLE_GOOD, "%zu passed, %zu failed\n", report->passed,
                   report->failed);
     break;
   case TEST_TAP: printf("1..%zu\n", report->passed + report->failed); break;
   case TEST_JUNIT: printf("</testsuite>\n</testsuites>\n"); break;
+  case TEST_JSON: end_json(report); break;
   }
+  release_folders(report);
 }

@@ -1,19 +1,29 @@
-/* Results of vectors, as text, TAP or JUnit XML. */
+/* Results of vectors and scenarios, as text, TAP, JUnit XML or JSON. */
 #ifndef VMXSIM_CLI_TEST_REPORT_H
 #define VMXSIM_CLI_TEST_REPORT_H
 
+#include "cli/json.h"
 #include "cli/output.h"
 #include "vmxsim/scenario.h"
 #include "vmxsim/vectors.h"
 
-enum test_format { TEST_TEXT, TEST_TAP, TEST_JUNIT };
+enum test_format { TEST_TEXT, TEST_TAP, TEST_JUNIT, TEST_JSON };
+
+/* Results of the files of one folder. */
+struct test_folder {
+  char *name;
+  size_t passed, failed;
+};
 
 struct test_report {
   enum test_format format;
   struct output output;
+  struct json json;
   bool progress; /* a line on the standard error that is written over */
   bool verbose;
-  size_t passed, failed, without_expectation;
+  size_t passed, failed, without_expectation, unusable_files;
+  struct test_folder *folders; /* in the order in which they came */
+  size_t folder_count, folder_capacity;
 };
 
 void test_report_begin(struct test_report *report);

@@ -260,6 +260,11 @@ static void tell_of_transfer(struct vcpu *v) {
   observe_tell(v, &event);
 }
 
+/* RSM is none of the guest that it returns to; an MTF VM exit that was pending at the SMI is again by now. */
+static bool counts_for_mtf(const struct vcpu *v) {
+  return vmxsim_vmx_on(&v->vmx, primary, monitor_trap_flag) && !(v->current && v->current->opcode == IR_RSM);
+}
+
 void events_instruction_done(struct vcpu *v) {
   if (v->state_replaced) {
     v->state_replaced = false;
@@ -271,7 +276,7 @@ void events_instruction_done(struct vcpu *v) {
   const bool branched = took_branch(v);
   end_shadows(v);
   collect_traps(v, branched);
-  if (vmxsim_vmx_on(&v->vmx, primary, monitor_trap_flag)) v->vmx.mtf_pending = true;
+  if (counts_for_mtf(v)) v->vmx.mtf_pending = true;
   v->nmis_unblocked = false;
   if (!v->resume_is_new) v->s.rflags &= ~RFLAGS_RF;
   events_rearm(v);

@@ -127,7 +127,7 @@ static uint32_t write_information(vmxsim_pc *pc, uint64_t end) {
 }
 
 static vmxsim_status boot(vmxsim_pc *pc) {
-  uint64_t entry, end;
+  uint64_t entry = 0, end = 0;
   const vmxsim_status status = load(pc, &entry, &end);
   if (status) return status;
   const uint32_t information = write_information(pc, end);

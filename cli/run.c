@@ -43,9 +43,9 @@ static const struct option options[] = {
  * from one, which clang-tidy cannot know. */
 static vmxsim_machine *volatile interruptible;
 
-/* NOLINTNEXTLINE(bugprone-signal-handler) */
 static void interrupt(int signal_number) {
   (void)signal_number;
+  /* NOLINTNEXTLINE(bugprone-signal-handler) */
   if (interruptible) vmxsim_machine_stop(interruptible);
 }
 

@@ -7,11 +7,12 @@
  * Devices: 16550 at 3F8H (IRQ 4), debug console E9H, exit port F4H, 8259 pair, 8254, RTC and CMOS, I/O APIC at
  * FEC00000H, ACPI (PM timer, PM1a, reset register, S3), PCI configuration ports of an empty bus, fw_cfg (510H, 511H), a
  * test device (E0H-E3H, 2000H + line, 64 KiB of MMIO at FF000000H), ports 92H and CF9H, a keyboard controller that can
- * reset. A20 is on; port 92H, the keyboard controller and INT 15H switch it.
+ * reset, the registers of a CRT controller (3D4H, 3D5H). A20 is on; port 92H, the keyboard controller and INT 15H
+ * switch it.
  *
  * Memory: RAM up to 3 GiB from 0, the rest from 4 GiB on; 9FC00H-9FFFFH is the EBDA (with the FACS), A0000H-BFFFFH
  * video memory that is plain RAM, E0000H-FFFFFH and FFFE0000H-FFFFFFFFH the ROM (BIOS services in real mode, ACPI
- * tables).
+ * tables, MultiProcessor Specification table).
  */
 #ifndef VMXSIM_PLATFORM_H
 #define VMXSIM_PLATFORM_H

@@ -37,7 +37,7 @@ static const char *find_video_bios(const char *folder) {
   return NULL;
 }
 
-bool bochs_configure(const char *file, const char *binary, const char *bios, const char *image) {
+bool bochs_configure(const char *file, const char *binary, const char *bios, const char *image, const char *model) {
   char folder[4120];
   if (bios) snprintf(folder, sizeof folder, "%s", bios);
   if (!bios && !find_bios(binary, folder, sizeof folder)) return false;
@@ -47,6 +47,7 @@ bool bochs_configure(const char *file, const char *binary, const char *bios, con
   fprintf(out, "config_interface: textconfig\ndisplay_library: nogui\nmegs: 128\n");
   fprintf(out, "romimage: file=\"%s/" BIOS "\"\nvgaromimage: file=\"%s/%s\"\n", folder, folder, video);
   fprintf(out, "boot: floppy\nfloppya: 1_44=\"%s\", status=inserted\n", image);
+  if (model) fprintf(out, "cpu: model=%s\n", model);
   fprintf(out, "cpu: count=1, ips=200000000, reset_on_triple_fault=0\nclock: sync=none\n");
   fprintf(out, "com1: enabled=1, mode=null\nport_e9_hack: enabled=1\nlog: /dev/null\n");
   fprintf(out, "panic: action=fatal\nerror: action=ignore\ninfo: action=ignore\ndebug: action=ignore\n");

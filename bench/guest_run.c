@@ -23,7 +23,8 @@ static double time_used(pid_t child) {
   return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
-static void read_line(struct run *run, const char *line, double at) {
+static void read_marker(void *context, const char *line, double at) {
+  struct run *run = context;
   struct sample *sample = &run->sample[run->count];
   unsigned long long checksum, cycles, operations;
   if (run->count == KERNELS_MAX) return;
@@ -49,19 +50,23 @@ static bool start(char *const arguments[], int output, pid_t *child) {
   return error == 0;
 }
 
-bool guest_run(char *const arguments[], struct run *run) {
+bool guest_lines(char *const arguments[], guest_line *read_line, void *context) {
   int ends[2], status;
   pid_t child;
   char line[400];
-  run->count = 0;
   if (pipe2(ends, O_CLOEXEC) != 0) return false;
   const bool started = start(arguments, ends[1], &child);
   close(ends[1]);
   FILE *output = fdopen(ends[0], "r");
-  while (started && output && fgets(line, sizeof line, output)) read_line(run, line, time_used(child));
+  while (started && output && fgets(line, sizeof line, output)) read_line(context, line, time_used(child));
   if (output) fclose(output);
   if (started) waitpid(child, &status, 0);
-  return run->count > 0;
+  return started;
+}
+
+bool guest_run(char *const arguments[], struct run *run) {
+  run->count = 0;
+  return guest_lines(arguments, read_marker, run) && run->count > 0;
 }
 
 enum { DISK_SIZE = 1474560, SECTOR = 512 };

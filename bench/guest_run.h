@@ -20,6 +20,12 @@ struct run {
   struct sample sample[KERNELS_MAX];
 };
 
+/* A line of a guest's output, and the emulator's processor time by then in nanoseconds. */
+typedef void guest_line(void *context, const char *line, double at);
+
+/* Starts `arguments[0]` and gives each line of its standard output to `read_line`. false if it could not be started. */
+bool guest_lines(char *const arguments[], guest_line *read_line, void *context);
+
 /* Starts `arguments[0]` and reads its standard output to the end. false if it could not be started or printed no
  * marker. */
 bool guest_run(char *const arguments[], struct run *run);

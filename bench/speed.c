@@ -88,7 +88,7 @@ static void arguments_of_vmxsim(const struct bench *b, const char *timing, char 
 static bool prepare_bochs(struct bench *b) {
   char *const arguments[] = {text(b->options.against), text("-q"), text("-f"), b->configuration, NULL};
   memcpy(b->bochs.arguments, arguments, sizeof arguments);
-  if (bochs_configure(b->configuration, b->options.against, b->options.bios, b->disk)) return true;
+  if (bochs_configure(b->configuration, b->options.against, b->options.bios, b->disk, NULL)) return true;
   fprintf(stderr, "no BIOS images of Bochs found: --bios FOLDER\n");
   return false;
 }

@@ -5,6 +5,7 @@
 #include "kernel/paging.h"
 #include "kernel/processors.h"
 #include "kernel/tasks.h"
+#include "trials/trials.h"
 #include "vmm/examples.h"
 
 enum { NEEDED_KIB = (ARENA_ADDRESS + ARENA_SIZE) / 1024 - 1024, SHARED_ROUNDS = 20000 };
@@ -24,7 +25,11 @@ static enum exit_status wrong_unless(bool good) {
 
 /* What belongs to other words of the command line. */
 static bool is_parameter(struct text word) {
-  return text_is(word, "markers") || text_value(word, "rounds").start || text_value(word, "repeat").start;
+  static const char *const numbers[] = {"rounds", "repeat", "seed", "from", "count"};
+  for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    if (text_value(word, numbers[i]).start) return true;
+  }
+  return text_is(word, "markers") || text_is(word, "verbose");
 }
 
 static enum exit_status run_vmx_example(struct text name) {
@@ -41,6 +46,7 @@ static enum exit_status run_command(struct text word) {
     return wrong_unless(shared(command_line_number(line, "shared", SHARED_ROUNDS)));
   }
   if (text_value(word, "vmx").start) return run_vmx_example(text_value(word, "vmx"));
+  if (text_is(word, "vmx-random")) return wrong_unless(vmx_random(line));
   if (text_is(word, "dump")) return debug_dump_all(), EXIT_GOOD;
   if (text_is(word, "fault")) __asm__ volatile("ud2");
   return is_parameter(word) ? EXIT_GOOD : EXIT_COMMAND;

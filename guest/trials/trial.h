@@ -1,0 +1,49 @@
+/* A trial: one VM entry of a guest that is made up by a generator, and what came of it. The command is in trials.c. */
+#ifndef GUEST_TRIALS_TRIAL_H
+#define GUEST_TRIALS_TRIAL_H
+
+#include "trials/generator.h"
+#include "vmm/vm.h"
+
+enum guest_kind { GUEST_64, GUEST_COMPATIBILITY, GUEST_PAE, GUEST_LEGACY, GUEST_V8086, GUEST_16, GUEST_KINDS };
+
+enum { CODE_MAX = 96 };
+
+struct trial {
+  struct generator random;
+  enum guest_kind kind;
+  bool reads_time; /* its code has RDTSC or the like, and that does not exit: AX and DX are not to be compared */
+  uint32_t code_at, code_size;
+  /* A bit for each kind of change that was made, to read the output by: from bit 0 on those of state.c, from bit 8
+   * controls.c, bit 16 events.c, bit 24 tables.c. */
+  uint32_t mutations;
+  uint32_t claimed; /* general registers that an instruction of the code counts on */
+  uint8_t code[CODE_MAX];
+  enum vmx_result result;
+  word cr2, dr6, debug[4];
+  struct vm vm;
+};
+
+static inline bool in_ia32e_mode(const struct trial *t) {
+  return t->kind == GUEST_64 || t->kind == GUEST_COMPATIBILITY;
+}
+
+/* memory.c: builds the guest's memory once; restores it before a trial; the memory at a linear address. */
+void memory_build(void);
+void memory_restore(enum guest_kind kind);
+void *guest_memory(uint32_t linear);
+
+/* guests.c: the guest that changes begin with. */
+void guest_prepare(struct trial *t);
+
+/* Groups of changes, in the order in which they are made. */
+void change_state(struct trial *t);    /* state.c */
+void change_controls(struct trial *t); /* controls.c */
+void change_events(struct trial *t);   /* events.c */
+void change_tables(struct trial *t);   /* tables.c: the guest's IDT, GDT, TSS */
+void write_code(struct trial *t);      /* code.c */
+
+/* record.c: one line about the trial on the debug console. */
+void record(const struct trial *t, uint32_t number, bool verbose);
+
+#endif

@@ -638,6 +638,20 @@ static void test_approximations(void **state) {
   fake_destroy(v);
 }
 
+/* Inputs to 1.1111111111010B * 2^125 have no tiny result, those from 1.00000000000110000000001B * 2^126 have, which is
+ * flushed to 0 (SDM 2B, "RCPPS"). */
+static void test_tiny_reciprocals(void **state) {
+  (void)state;
+  struct vcpu *v = create();
+  set_single(v, 1, 0x1.ffd000p125f);
+  run_bytes(v, "\xf3\x0f\x53\xc1\0\0\0");
+  assert_true(get_single(v, 0) >= 0x1p-126f);
+  set_single(v, 1, -0x1.001802p126f);
+  run_bytes(v, "\xf3\x0f\x53\xc1\0\0\0");
+  assert_true(get_single(v, 0) == 0 && signbit(get_single(v, 0)));
+  fake_destroy(v);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_against_host),
@@ -652,6 +666,7 @@ int main(void) {
       cmocka_unit_test(test_masked_bytes),
       cmocka_unit_test(test_order_of_additions),
       cmocka_unit_test(test_nan_of_dot_product),
+      cmocka_unit_test(test_tiny_reciprocals),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

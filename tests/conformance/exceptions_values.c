@@ -197,8 +197,7 @@ static void forgive_mmx_state(const struct dispute *d) {
 /* --- images in memory -------------------------------------------------------------------------------------------- */
 
 static bool saves_state(const struct dispute *d) {
-  return IS_ONE_OF(d->op, IR_FXSAVE, IR_XSAVE, IR_XSAVEC, IR_XSAVEOPT) && !has_faulted(d->silicon) &&
-         !has_faulted(d->model);
+  return IS_ONE_OF(d->op, IR_FXSAVE, IR_XSAVE, IR_XSAVEC, IR_XSAVEOPT) && d->silicon->vector == d->model->vector;
 }
 
 /* Which bits MXCSR has depends on the processor, and MXCSR_MASK says so (SDM 1, "Guidelines for Writing to the MXCSR

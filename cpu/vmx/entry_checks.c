@@ -10,9 +10,9 @@ static bool read_memory(void *context, uint64_t address, void *bytes, size_t siz
   return true;
 }
 
-/* Notes the state that rules ask for; true if any of it differs from that of the last entry. */
-static bool note(struct vmxsim_vmx *vmx, enum vmxsim_processor_item item, uint64_t value) {
-  const bool differs = vmx->processor.item[item] != value;
+/* Notes the state that rules ask for; not 0 if any of it differs from that of the last entry. */
+static uint64_t note(struct vmxsim_vmx *vmx, enum vmxsim_processor_item item, uint64_t value) {
+  const uint64_t differs = vmx->processor.item[item] ^ value;
   vmx->processor.item[item] = value;
   return differs;
 }
@@ -24,7 +24,7 @@ static bool trace_is_enabled(struct vmxsim_vmx *vmx) {
 /* What #UD, VM exits and #GP(0) come from has been looked at before: those items (CS.L too) stay as they are usual. */
 static bool note_processor(struct vmxsim_vmx *vmx, bool vmresume) {
   const struct vmxsim_state *state = vmx->state;
-  bool differs = false;
+  uint64_t differs = note(vmx, VMXSIM_PROCESSOR_rtit_trace_enabled, trace_is_enabled(vmx));
   differs |= note(vmx, VMXSIM_PROCESSOR_vmresume, vmresume);
   differs |= note(vmx, VMXSIM_PROCESSOR_efer_lma, (state->efer & EFER_LMA) != 0);
   differs |= note(vmx, VMXSIM_PROCESSOR_blocking_by_mov_ss, state->blocking_by_mov_ss);
@@ -35,8 +35,7 @@ static bool note_processor(struct vmxsim_vmx *vmx, bool vmresume) {
   differs |= note(vmx, VMXSIM_PROCESSOR_in_smm, state->in_smm);
   differs |= note(vmx, VMXSIM_PROCESSOR_apic_x2apic, APIC_BASE_MODE_IS_X2APIC(state->apic_base));
   differs |= note(vmx, VMXSIM_PROCESSOR_apic_enabled, (state->apic_base & APIC_BASE_EN) != 0);
-  differs |= note(vmx, VMXSIM_PROCESSOR_rtit_trace_enabled, trace_is_enabled(vmx));
-  return differs;
+  return differs != 0;
 }
 
 static bool verdicts_differ(const struct vmxsim_verdict *a, const struct vmxsim_verdict *b) {

@@ -56,8 +56,8 @@ struct patch {
 
 struct test_case {
   enum code_mode mode;
-  uint64_t seed;               /* of what was not chosen: state_fill() */
-  uint8_t code[CASE_CODE_MAX]; /* at state.rip; beyond it INT3 */
+  uint64_t seed;                   /* of what was not chosen: state_fill() */
+  uint8_t code[CASE_CODE_MAX + 4]; /* at state.rip; beyond it INT3; the last ones are for those who look ahead */
   unsigned length;
   struct patch patch;
   enum image_kind image; /* state in memory at image_at, made from the seed */

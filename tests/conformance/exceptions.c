@@ -44,7 +44,7 @@ uint64_t stack_linear(const struct dispute *d, unsigned offset) {
 
 const uint8_t *opcode_bytes(const struct test_case *test) {
   static const uint8_t prefixes[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3};
-  const uint8_t *at = test->code, *end = test->code + CASE_CODE_MAX - 3;
+  const uint8_t *at = test->code, *end = test->code + CASE_CODE_MAX - 1;
   while (at < end && (memchr(prefixes, *at, sizeof prefixes) || (test->mode == CODE_64 && (*at & 0xf0) == 0x40))) at++;
   return at;
 }

@@ -54,10 +54,14 @@ static bool is_return_frame(const struct dispute *d) {
          lies_within(d->model->cr2, first, size);
 }
 
+static bool is_of_an_operand(unsigned vector) {
+  return vector == VECTOR_PF || vector == VECTOR_GP || vector == VECTOR_SS;
+}
+
 /* CMPS reads two operands, and the manual does not say which first: AMD's that at rSI, but only with REPE and bytes. */
 static bool is_other_operand(const struct dispute *d) {
   return d->op->opcode == IR_CMPS && d->op->operand[0].size == 1 && (d->op->prefixes & IR_REP) &&
-         both_fault(d, VECTOR_PF, VECTOR_PF) && d->silicon->error_code == d->model->error_code;
+         is_of_an_operand(d->silicon->vector) && is_of_an_operand(d->model->vector);
 }
 
 /* --- gathers ----------------------------------------------------------------------------------------------------- */

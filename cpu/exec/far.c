@@ -141,6 +141,7 @@ static void shadow_of_stack_switch(struct vcpu *v) {
   v->attention |= ATTENTION_BOUNDARY;
   if (v->s.blocking_by_mov_ss) return;
   v->s.blocking_by_mov_ss = true;
+  v->s.blocking_by_sti = false; /* of the instruction before; its one instruction is over */
   v->shadow_is_new = true;
 }
 

@@ -37,7 +37,10 @@ static void system_sti(struct vcpu *v, const struct ir_op *op) {
     return system_end(v, op);
   case FLAG_REAL: break;
   }
-  if (!(v->s.rflags & RFLAGS_IF)) v->s.blocking_by_sti = v->shadow_is_new = true;
+  if (!(v->s.rflags & RFLAGS_IF)) {
+    v->s.blocking_by_sti = v->shadow_is_new = true;
+    v->s.blocking_by_mov_ss = false; /* of the instruction before; its one instruction is over */
+  }
   v->s.rflags |= RFLAGS_IF;
   v->attention |= ATTENTION_BOUNDARY;
   system_end(v, op);

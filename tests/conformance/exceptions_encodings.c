@@ -22,13 +22,13 @@ static void without_rex_w(const struct dispute *d) {
   execute_instead(d, &other);
 }
 
-/* VPERMQ and VPERMPD have VEX.W set (SDM 2C: "VEX.256.66.0F3A.W1 00 /r ib"), and are undefined without. AMD's ignore it
- * outside of 64-bit mode. */
+/* VPERMQ and VPERMPD have VEX.W set (SDM 2C: "VEX.256.66.0F3A.W1 00 /r ib"), and are undefined without. AMD's may
+ * ignore it. */
 static bool is_permutation_without_w(const struct dispute *d) {
   enum { MAP = 0x1f, MAP_0F3A_BITS = 3, W_AND_PREFIX = 0x83, PREFIX_66 = 1 };
   const uint8_t *vex = opcode_bytes(d->test);
-  return d->test->mode != CODE_64 && d->op->opcode == IR_INVALID && vex[0] == 0xc4 && (vex[1] & MAP) == MAP_0F3A_BITS &&
-         (vex[2] & W_AND_PREFIX) == PREFIX_66 && vex[3] <= 1;
+  return d->op->opcode == IR_INVALID && d->silicon->vector != VECTOR_UD && vex[0] == 0xc4 &&
+         (vex[1] & MAP) == MAP_0F3A_BITS && (vex[2] & W_AND_PREFIX) == PREFIX_66 && vex[3] <= 1;
 }
 
 static void with_vex_w(const struct dispute *d) {
@@ -171,7 +171,7 @@ static void sha_of_memory(const struct dispute *d) {
 
 const struct exception_rule exceptions_of_encodings[] = {
     {"far pointer with REX.W: as without", has_wide_pointer, without_rex_w},
-    {"VPERMQ, VPERMPD with W = 0 outside 64-bit mode: as with 1", is_permutation_without_w, with_vex_w},
+    {"VPERMQ, VPERMPD with W = 0: as with 1", is_permutation_without_w, with_vex_w},
     {"LOOPE with REPNE, LOOPNE with REPE: as the other", is_repeated_loop, other_loop},
     {"LOCK MOV CR0: #GP, as of MOV CR8", is_locked_move, protection_fault},
     {"LOCK VERW: as without", is_locked_verw, without_lock},

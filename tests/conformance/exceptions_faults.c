@@ -194,6 +194,15 @@ static void protection_fault(const struct dispute *d) {
   fault_instead(d, VECTOR_GP, 0);
 }
 
+/* A bit offset in a register is part of the address (SDM 2A, "BT"; SDM 1, "Bit(BitBase, BitOffset)"); AMD's also want
+ * the address without it to be canonical. */
+static bool is_bit_beside(const struct dispute *d) {
+  const uint64_t top = operand_linear(d) >> 47;
+  return IS_ONE_OF(d->op, IR_BT, IR_BTS, IR_BTR, IR_BTC) && d->op->operand[1].kind == IR_GPR &&
+         d->op->operand[0].kind == IR_MEMORY && d->test->mode == CODE_64 && top != 0 && top != 0x1ffff &&
+         d->silicon->vector == VECTOR_GP;
+}
+
 const struct exception_rule exceptions_of_faults[] = {
     {"x87 environment and state, FXSAVE, XSAVE: CR2", is_large_operand, forgive_fault},
     {"x87 state, FXSAVE, XSAVE past the limit: #PF", is_cut_operand, forgive_fault},
@@ -208,5 +217,6 @@ const struct exception_rule exceptions_of_faults[] = {
     {"far CALL to compatibility mode, bad RSP: its fault", is_call_to_other_mode, forgive_fault},
     {"fault of a far RET: that of the outer stack", is_outer_return, forgive_fault},
     {"REP INS, OUTS with a count of 0: #GP", is_empty_port_string, protection_fault},
+    {"BT beside its operand, not canonical: #GP", is_bit_beside, protection_fault},
     {NULL, NULL, NULL},
 };

@@ -58,18 +58,19 @@ static void tell_of_mode(struct vcpu *v, decode_mode mode, uint8_t cpl) {
   observe_tell(v, &event);
 }
 
-void vcpu_update_mode(struct vcpu *v) {
+bool vcpu_update_mode(struct vcpu *v) {
   const uint8_t cpl = privilege(&v->s);
   decode_mode mode = operating_mode(&v->s) | control_mode(&v->s);
   mode |= enforcement_mode(&v->s, mode, cpl);
   mode |= bit_if(cpl == 3, DECODE_CPL_3) | bit_if(cpl <= RFLAGS_IOPL_OF(v->s.rflags), DECODE_IOPL_OK);
   mode |= bit_if(v->vmx.in_non_root, DECODE_NON_ROOT);
-  if (mode == v->mode && cpl == v->cpl) return;
+  if (mode == v->mode && cpl == v->cpl) return false;
   tell_of_mode(v, mode, cpl);
   v->mode = mode;
   v->cpl = cpl;
   v->attention |= ATTENTION_MODE;
   mmu_mode_changed(v);
+  return true;
 }
 
 void vcpu_raise(struct vcpu *v, unsigned vector) {

@@ -213,8 +213,9 @@ static inline void vcpu_signal(struct vcpu *v) {
   if (v->signalled) v->signalled(v);
 }
 
-/* Recomputes mode and cpl after a change of what they depend on, and sets ATTENTION_MODE if they changed. */
-void vcpu_update_mode(struct vcpu *vcpu);
+/* Recomputes mode and cpl after a change of what they depend on. If they changed, ATTENTION_MODE is set, and
+ * mmu_mode_changed() done: true. */
+bool vcpu_update_mode(struct vcpu *vcpu);
 
 static inline bool vcpu_in_64_bit_mode(const struct vcpu *v) {
   return v->mode & DECODE_CODE_64;

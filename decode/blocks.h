@@ -29,6 +29,7 @@ struct block {
   const struct ir_op *last; /* this and what follows is the run loop's: libvmxsim/machine/fetch.c */
   struct block_link {
     uint64_t linear, key;
+    uint64_t generation; /* of the cache */
     struct block *block;
   } link[2];
   struct ir_op ops[]; /* op_count, then one whose execute ends the block */

@@ -44,12 +44,8 @@ static void forget_instruction(struct vcpu *v) {
 static void state_replaced(void *context, bool flush) {
   struct vcpu *const v = context;
   forget_instruction(v);
-  vcpu_update_mode(v);
-  if (flush) {
-    mmu_flush_all(v, true);
-  } else {
-    mmu_mode_changed(v);
-  }
+  if (!vcpu_update_mode(v)) mmu_mode_changed(v);
+  if (flush) mmu_flush_translations(v, true);
   mem_breakpoints_changed(v);
   v->state_replaced = true;
   v->attention |= ATTENTION_BOUNDARY | ATTENTION_MODE;

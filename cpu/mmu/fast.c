@@ -1,4 +1,5 @@
 /* The fast cache of host pointers: filling and dropping. Looking up is mmu_fast.h. */
+#include <limits.h>
 #include <string.h>
 
 #include "cpu/mmu/mmu.h"
@@ -6,21 +7,39 @@
 
 enum { GENERATIONS = PAGE_SIZE };
 
-void fast_drop_table(struct fast_table *table) {
-  if (table->is_empty) return;
-  table->is_empty = true;
+/* --- tables by number: bank * FAST_KINDS + kind ------------------------------------------------------------------- */
+
+static struct fast_table *table_of(struct mmu *mmu, unsigned number) {
+  return &mmu->banks[number / FAST_KINDS].table[number % FAST_KINDS];
+}
+
+static void drop_table(struct mmu *mmu, unsigned number) {
+  struct fast_table *const table = table_of(mmu, number);
+  mmu->fast_filled &= ~(1u << number);
   if (++table->generation < GENERATIONS) return;
   table->generation = 1;
   memset(table->entry, 0, sizeof table->entry);
 }
 
+static void drop_tables(struct mmu *mmu, unsigned numbers) {
+  for (unsigned left = mmu->fast_filled & numbers; left; left &= left - 1)
+    drop_table(mmu, (unsigned)__builtin_ctz(left));
+}
+
+void fast_initialize(struct mmu *mmu) {
+  for (unsigned n = 0; n < FAST_BANKS * FAST_KINDS; n++) table_of(mmu, n)->generation = 1;
+}
+
 void fast_drop_kind(struct mmu *mmu, enum fast_kind kind) {
-  for (unsigned bank = 0; bank < FAST_BANKS; bank++) fast_drop_table(&mmu->banks[bank].table[kind]);
+  unsigned numbers = 0;
+  for (unsigned bank = 0; bank < FAST_BANKS; bank++) numbers |= 1u << (bank * FAST_KINDS + kind);
+  drop_tables(mmu, numbers);
   if (kind == FAST_FETCH) vcpu_code_changed(mmu->vcpu);
 }
 
 void mmu_drop_fast(struct mmu *mmu) {
-  for (unsigned kind = 0; kind < FAST_KINDS; kind++) fast_drop_kind(mmu, (enum fast_kind)kind);
+  drop_tables(mmu, UINT_MAX);
+  vcpu_code_changed(mmu->vcpu);
 }
 
 static void drop_page(struct fast_table *table, uint64_t page) {
@@ -31,12 +50,11 @@ static void drop_page(struct fast_table *table, uint64_t page) {
 void fast_drop_entry(struct mmu *mmu, struct tlb_entry *entry) {
   for (unsigned n = 0; entry->fast >> n; n++) {
     if (!(entry->fast >> n & 1)) continue;
-    struct fast_table *table = &mmu->banks[n / FAST_KINDS].table[n % FAST_KINDS];
     if (n % FAST_KINDS == FAST_FETCH) vcpu_code_changed(mmu->vcpu);
     if (entry->shift == PAGE_SHIFT)
-      drop_page(table, entry->linear);
+      drop_page(table_of(mmu, n), entry->linear);
     else
-      fast_drop_table(table);
+      drop_table(mmu, n);
   }
   entry->fast = 0;
 }
@@ -74,12 +92,12 @@ struct fast_page {
 
 static void put(struct mmu *mmu, const struct fast_page *page, enum fast_kind kind) {
   struct fast_table *table = &mmu->banks[page->bank].table[kind];
+  const unsigned filled = 1u << (page->bank * FAST_KINDS + kind);
   const uint64_t linear = page->linear;
-  table->is_empty = false;
+  mmu->fast_filled |= filled;
   table->entry[(linear >> PAGE_SHIFT) % FAST_ENTRIES] =
       (struct fast_entry){linear | table->generation, page->target - linear};
-  if (page->tlb_entry)
-    page->tlb_entry->fast = (uint16_t)(page->tlb_entry->fast | 1u << (page->bank * FAST_KINDS + kind));
+  if (page->tlb_entry) page->tlb_entry->fast = (uint16_t)(page->tlb_entry->fast | filled);
 }
 
 /* What may be written may be read. What has been read is entered for writing, too, if that leaves no trace: its dirty

@@ -99,7 +99,8 @@ bool mem_translate_quietly(const struct vcpu *vcpu, uint64_t linear, uint64_t *p
 /* After s.cr3 or s.cr4 has been written: what is not global and of the current PCID; or everything of all PCIDs. They
  * do what mmu_mode_changed() does, too. */
 void mmu_flush_all(struct vcpu *vcpu, bool global_too);
-void mmu_flush_page(struct vcpu *vcpu, uint64_t linear); /* INVLPG */
+void mmu_flush_translations(struct vcpu *vcpu, bool global_too); /* without that */
+void mmu_flush_page(struct vcpu *vcpu, uint64_t linear);         /* INVLPG */
 void mmu_invpcid(struct vcpu *vcpu, unsigned type, uint16_t pcid, uint64_t linear);
 /* To be called when any of this has changed: CPL, CR0.PG, CR0.WP, CR0.AM, CR3 (without a flush), CR4, EFER, EFLAGS.AC,
  * PKRU, PKRS, IA32_APIC_BASE. Cheap; it flushes nothing that software could miss. */

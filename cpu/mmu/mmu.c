@@ -22,7 +22,7 @@ struct mmu *mmu_create(struct vcpu *vcpu, struct physical_memory *memory) {
   mmu->bank = &mmu->banks[BANK_SUPERVISOR];
   for (unsigned i = 0; i < 4; i++) mmu->breakpoint[i] = BREAKPOINT_OFF;
   mmu->context.linear_bits = 64;
-  mmu_drop_fast(mmu); /* to generation 1 */
+  fast_initialize(mmu);
   tlb_initialize(&mmu->tlb);
   mmu->listener.changed = physical_changed;
   physical_listen(memory, &mmu->listener);
@@ -66,8 +66,12 @@ void mmu_mode_changed(struct vcpu *v) {
 }
 
 void mmu_flush_all(struct vcpu *v, bool global_too) {
-  struct mmu *mmu = v->mmu;
   mmu_mode_changed(v);
+  mmu_flush_translations(v, global_too);
+}
+
+void mmu_flush_translations(struct vcpu *v, bool global_too) {
+  struct mmu *mmu = v->mmu;
   if (global_too)
     tlb_flush_all(&mmu->tlb);
   else

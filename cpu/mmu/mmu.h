@@ -34,10 +34,9 @@ struct fast_entry {
   uint64_t addend; /* plus linear address: host address; for FAST_FETCH, physical address */
 };
 
-/* 12 bits of generation; moving to the next one empties the table. */
+/* 12 bits of generation, never 0; moving to the next one empties the table. */
 struct fast_table {
   uint64_t generation;
-  bool is_empty;
   struct fast_entry entry[FAST_ENTRIES];
 };
 
@@ -176,11 +175,12 @@ struct mmu {
 
   struct tlb tlb;
   struct known_walk known_walk[KNOWN_WALKS];
+  unsigned fast_filled; /* tables with something in them: 1 << (bank * FAST_KINDS + kind) */
   struct fast_bank banks[FAST_BANKS];
 };
 
 /* fast.c */
-void fast_drop_table(struct fast_table *table);
+void fast_initialize(struct mmu *mmu);
 void fast_drop_kind(struct mmu *mmu, enum fast_kind kind);
 void fast_drop_entry(struct mmu *mmu, struct tlb_entry *entry); /* what was made from it */
 /* Enters a page that an access has just been granted to, where it is plain memory that nobody watches. `entry` NULL:

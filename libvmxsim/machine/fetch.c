@@ -162,25 +162,23 @@ static struct block *find_block(struct vmxsim_vcpu *vcpu) {
   return block && fetch_within_limit(v, block) ? block : build_block(vcpu, physical);
 }
 
-bool fetch_renew(struct vmxsim_vcpu *vcpu, struct known_block *known, uint64_t linear) {
+bool fetch_renew(struct vmxsim_vcpu *vcpu, struct block_link *link) {
   struct vcpu *v = &vcpu->cpu;
-  const struct block *const block = known->link.block;
-  if (!block || known->link.linear != linear || known->generation != block_cache_generation(vcpu->blocks)) return false;
-  if (block->mode != v->mode || block->second_page != BLOCK_NO_PAGE || !fetch_within_limit(v, block)) return false;
-  if (!mem_fetch_is_at(v, linear, block->physical)) return false;
-  known->link.key = fetch_key(v);
+  const struct block *const block = link->block;
+  if (!block || link->generation != block_cache_generation(vcpu->blocks)) return false;
+  if (block->mode != v->mode || block->second_page != BLOCK_NO_PAGE) return false;
+  if (!mem_fetch_is_at(v, link->linear, block->physical)) return false;
+  link->key = fetch_key(v);
   return true;
 }
 
 /* What was found is noted only if nothing changed on the way: the walk to a second page can displace the translation
  * of the first, which the next fetch then has to make again. */
-struct block *fetch_block(struct vmxsim_vcpu *vcpu) {
+struct block *fetch_unknown(struct vmxsim_vcpu *vcpu) {
   struct vcpu *v = &vcpu->cpu;
-  struct block *block = fetch_known(vcpu);
-  if (block) return block;
   const uint64_t linear = fetch_linear(v), key = fetch_key(v);
-  block = find_block(vcpu);
+  struct block *const block = find_block(vcpu);
   if (block && key == fetch_key(v))
-    *fetch_entry(vcpu, linear) = (struct known_block){{linear, key, block}, block_cache_generation(vcpu->blocks)};
+    *fetch_entry(vcpu, linear) = (struct block_link){linear, key, block_cache_generation(vcpu->blocks), block};
   return block;
 }

@@ -47,13 +47,9 @@ struct device_state {
 };
 enum { DEVICE_STATES_MAX = 32 + 1 + VCPUS_MAX, EMBEDDER_PARTS_MAX = 32 };
 
-/* Where blocks begin: a small cache over fetch_block() by linear address. A link is good in its mode and as long as
+/* Where blocks begin: a small cache over fetch_unknown() by linear address. A link is good in its mode and as long as
  * vcpu.code_changes stays the same: both are its key. After that it can be renewed if no block was dropped since. */
 enum { KNOWN_BLOCKS = 4096 };
-struct known_block {
-  struct block_link link;
-  uint64_t generation; /* of the block cache */
-};
 
 struct hook {
   struct machine *machine;
@@ -74,7 +70,7 @@ struct stop {
 struct vmxsim_vcpu {
   struct vcpu cpu;
   struct block_cache *blocks;
-  struct known_block known[KNOWN_BLOCKS];
+  struct block_link known[KNOWN_BLOCKS];
   /* The ops of a single step: the one and the end marker. */
   struct ir_op single[2];
   uint64_t instructions;
@@ -195,8 +191,9 @@ struct vmxsim_machine {
   struct machine machine;
 };
 
-/* fetch.c: the block at s.rip, decoded if need be; NULL with an exception pending, or out of memory. */
-struct block *fetch_block(struct vmxsim_vcpu *vcpu);
+/* fetch.c: the block at s.rip where fetch_known() knows none, decoded if need be; NULL with an exception pending, or
+ * out of memory. */
+struct block *fetch_unknown(struct vmxsim_vcpu *vcpu);
 
 static inline uint64_t fetch_linear(const struct vcpu *v) {
   return v->mode & DECODE_CODE_64 ? v->s.rip : (uint32_t)(v->s.segment[VMXSIM_CS].base + v->s.rip);
@@ -211,38 +208,35 @@ static inline bool fetch_within_limit(const struct vcpu *v, const struct block *
   return (v->mode & DECODE_CODE_64) || v->s.rip + block->bytes <= (uint64_t)v->s.segment[VMXSIM_CS].limit + 1;
 }
 
-static inline struct known_block *fetch_entry(struct vmxsim_vcpu *vcpu, uint64_t linear) {
+static inline struct block_link *fetch_entry(struct vmxsim_vcpu *vcpu, uint64_t linear) {
   return &vcpu->known[(linear ^ linear >> 12) % KNOWN_BLOCKS];
 }
 
-static inline bool fetch_link_holds(const struct vcpu *v, const struct block_link *link, uint64_t linear) {
-  return link->linear == linear && link->key == fetch_key(v) && fetch_within_limit(v, link->block);
-}
-
 /* fetch.c: a link from before translations were dropped holds again if the page's has come back the same. */
-bool fetch_renew(struct vmxsim_vcpu *vcpu, struct known_block *known, uint64_t linear);
+bool fetch_renew(struct vmxsim_vcpu *vcpu, struct block_link *link);
 
-static inline bool fetch_is_known(struct vmxsim_vcpu *vcpu, struct known_block *known, uint64_t linear) {
-  return fetch_link_holds(&vcpu->cpu, &known->link, linear) || fetch_renew(vcpu, known, linear);
+static inline bool fetch_link_holds(struct vmxsim_vcpu *vcpu, struct block_link *link, uint64_t linear) {
+  if (link->linear != linear || (link->key != fetch_key(&vcpu->cpu) && !fetch_renew(vcpu, link))) return false;
+  return fetch_within_limit(&vcpu->cpu, link->block);
 }
 
-/* The block at s.rip if it is known; NULL: ask fetch_block(). */
+/* The block at s.rip if it is known; NULL: ask fetch_unknown(). */
 static inline struct block *fetch_known(struct vmxsim_vcpu *vcpu) {
   const uint64_t linear = fetch_linear(&vcpu->cpu);
-  struct known_block *const known = fetch_entry(vcpu, linear);
-  return fetch_is_known(vcpu, known, linear) ? known->link.block : NULL;
+  struct block_link *const known = fetch_entry(vcpu, linear);
+  return fetch_link_holds(vcpu, known, linear) ? known->block : NULL;
 }
 
 /* The same for the block behind `block`, which remembers the last two. */
 static inline struct block *fetch_next(struct vmxsim_vcpu *vcpu, struct block *block) {
   const uint64_t linear = fetch_linear(&vcpu->cpu);
-  if (fetch_link_holds(&vcpu->cpu, &block->link[0], linear)) return block->link[0].block;
-  if (fetch_link_holds(&vcpu->cpu, &block->link[1], linear)) return block->link[1].block;
-  struct known_block *const known = fetch_entry(vcpu, linear);
-  if (!fetch_is_known(vcpu, known, linear)) return NULL;
+  if (fetch_link_holds(vcpu, &block->link[0], linear)) return block->link[0].block;
+  if (fetch_link_holds(vcpu, &block->link[1], linear)) return block->link[1].block;
+  struct block_link *const known = fetch_entry(vcpu, linear);
+  if (!fetch_link_holds(vcpu, known, linear)) return NULL;
   block->link[1] = block->link[0];
-  block->link[0] = known->link;
-  return known->link.block;
+  block->link[0] = *known;
+  return known->block;
 }
 
 /* The end marker of a block: sets s.rip to what follows and returns. */

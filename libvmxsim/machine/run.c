@@ -135,9 +135,9 @@ static void fail_run(struct machine *machine) {
 }
 
 /* NULL: a fault was delivered, or the run is to end. */
-static struct block *fetch(struct vmxsim_vcpu *vcpu) {
+static struct block *look_up(struct vmxsim_vcpu *vcpu) {
   struct vcpu *v = &vcpu->cpu;
-  struct block *block = fetch_block(vcpu);
+  struct block *block = fetch_unknown(vcpu);
   if (block) return block;
   if (!v->exception.pending) {
     fail_run(v->machine);
@@ -166,7 +166,7 @@ static bool run_blocks(struct vmxsim_vcpu *vcpu, struct block *block, uint64_t l
     vcpu->instructions += block->op_count;
     v->current = NULL;
     block = fetch_next(vcpu, block);
-    if (!block && v->cycles < limit) block = fetch(vcpu);
+    if (!block && v->cycles < limit) block = look_up(vcpu);
   } while (block && block->last && v->cycles + block->cycles <= limit);
   return true;
 }
@@ -202,7 +202,8 @@ static void tell_of_instruction(struct vcpu *v, const struct block *block) {
  * Hooks may change everything, so that all is looked at again after them: then *again is set. */
 static struct block *next_block(struct vmxsim_vcpu *vcpu, bool *again) {
   struct vcpu *v = &vcpu->cpu;
-  struct block *block = fetch(vcpu);
+  struct block *block = fetch_known(vcpu);
+  if (!block) block = look_up(vcpu);
   if (!block || !block->is_hooked || hooks_pass(vcpu, block->physical)) return block;
   *again = !is_stopped(v->machine) && v->s.activity == VMXSIM_ACTIVE;
   return NULL;

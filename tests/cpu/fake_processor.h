@@ -108,8 +108,9 @@ bool mem_write_linear(struct vcpu *v, uint64_t linear, unsigned size, enum mem_a
 void mmu_mode_changed(struct vcpu *v) {
   v->attention |= ATTENTION_MODE;
 }
-void vcpu_update_mode(struct vcpu *v) {
+bool vcpu_update_mode(struct vcpu *v) {
   v->attention |= ATTENTION_MODE;
+  return true;
 }
 uint64_t machine_random(struct machine *machine) {
   (void)machine;

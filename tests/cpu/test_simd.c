@@ -92,8 +92,9 @@ void mem_rmw_write(struct vcpu *v, const struct mem_rmw *rmw, uint64_t value) {
 void mmu_mode_changed(struct vcpu *v) {
   (void)v;
 }
-void vcpu_update_mode(struct vcpu *v) {
+bool vcpu_update_mode(struct vcpu *v) {
   (void)v;
+  return true;
 }
 
 bool x87_nothing_pending(struct vcpu *v) {

@@ -123,7 +123,7 @@ unsigned timing_tlb_miss(enum timing_model model) {
 /* --- clocks ------------------------------------------------------------------------------------------------------- */
 
 uint64_t timing_now(const struct vcpu *v) {
-  return v->cycles + (v->current ? v->current->cycle : 0);
+  return v->cycles + (v->current && !v->is_accounted ? v->current->cycle : 0);
 }
 
 uint64_t timing_tsc(const struct vcpu *v) {

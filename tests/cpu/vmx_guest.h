@@ -47,7 +47,7 @@ static inline uint64_t guest_get(uint64_t address, unsigned size) {
   return value;
 }
 
-static int guest_create(void **state) {
+static inline int guest_create(void **state) {
   const struct vmxsim_machine_options options = {.size = sizeof options};
   (void)state;
   assert_int_equal(vmxsim_machine_create(&options, &guest_machine), VMXSIM_OK);
@@ -56,7 +56,7 @@ static int guest_create(void **state) {
   return 0;
 }
 
-static int guest_destroy(void **state) {
+static inline int guest_destroy(void **state) {
   (void)state;
   vmxsim_machine_destroy(guest_machine);
   return 0;

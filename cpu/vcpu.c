@@ -68,7 +68,7 @@ bool vcpu_update_mode(struct vcpu *v) {
   tell_of_mode(v, mode, cpl);
   v->mode = mode;
   v->cpl = cpl;
-  v->attention |= ATTENTION_MODE;
+  vcpu_attend(v, ATTENTION_MODE);
   mmu_mode_changed(v);
   return true;
 }

@@ -164,6 +164,11 @@ struct vcpu {
   struct vmxsim_vmx vmx; /* cpu/exec/vmx.h */
 };
 
+/* Has the run loop look up. Writing what another thread may write, too, is dear, and often the bits are set already. */
+static inline void vcpu_attend(struct vcpu *v, unsigned why) {
+  if (~atomic_load_explicit(&v->attention, memory_order_relaxed) & why) atomic_fetch_or(&v->attention, why);
+}
+
 /* The RIP of an op, and of the one after it (truncation to 16 or 32 bits is done where RIP is written). */
 static inline uint64_t vcpu_rip(const struct vcpu *v, const struct ir_op *op) {
   return v->block_rip + op->offset;
@@ -194,7 +199,7 @@ static inline void vcpu_charge(struct vcpu *v, uint64_t cycles) {
   v->cycles += cycles;
   v->block_end += cycles;
   if (v->extra_log.on) vcpu_log_extra(v);
-  if (v->block_end > v->next_event) v->attention |= ATTENTION_BOUNDARY;
+  if (v->block_end > v->next_event) vcpu_attend(v, ATTENTION_BOUNDARY);
 }
 
 static inline void vcpu_charge_transition(struct vcpu *v, enum transition transition) {
@@ -204,12 +209,12 @@ static inline void vcpu_charge_transition(struct vcpu *v, enum transition transi
 /* Code that was found at a linear address may be elsewhere now: the next op is looked up again. */
 static inline void vcpu_code_changed(struct vcpu *v) {
   v->code_changes++;
-  v->attention |= ATTENTION_CODE;
+  vcpu_attend(v, ATTENTION_CODE);
 }
 
 /* An event that may be due was signalled. */
 static inline void vcpu_signal(struct vcpu *v) {
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_attend(v, ATTENTION_BOUNDARY);
   if (v->signalled) v->signalled(v);
 }
 

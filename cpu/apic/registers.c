@@ -115,7 +115,7 @@ uint64_t apic_mmio_read(struct apic *apic, uint64_t offset, unsigned size) {
 
 /* Only whole registers are written: anything narrower or not on their first byte is undefined, and ignored here. */
 void apic_mmio_write(struct apic *apic, uint64_t offset, unsigned size, uint64_t value) {
-  apic->vcpu->attention |= ATTENTION_BOUNDARY; /* the timer may have been set: the run loop asks anew */
+  vcpu_attend(apic->vcpu, ATTENTION_BOUNDARY); /* the timer may have been set: the run loop asks anew */
   if (!answers_on_page(apic) || offset % 16 || size < 4) return;
   apic_write_register(apic, (unsigned)(offset & 0xfff) / 16, (uint32_t)value);
 }

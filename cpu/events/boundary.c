@@ -224,7 +224,7 @@ static void end_shadows(struct vcpu *v) {
     v->shadow_is_new = false;
     return;
   }
-  if (v->s.blocking_by_sti || v->s.blocking_by_mov_ss) v->attention |= ATTENTION_BOUNDARY;
+  if (v->s.blocking_by_sti || v->s.blocking_by_mov_ss) vcpu_attend(v, ATTENTION_BOUNDARY);
   v->s.blocking_by_sti = v->s.blocking_by_mov_ss = false;
 }
 
@@ -233,7 +233,7 @@ static void collect_traps(struct vcpu *v, bool branched) {
   const bool steps = v->single_step && (branched || !(v->s.debugctl & DEBUGCTL_BTF));
   debug_collect_breakpoints(v);
   if (steps && !v->s.blocking_by_mov_ss) v->s.pending_debug |= DR6_BS;
-  if (v->s.pending_debug | v->trap_dr6) v->attention |= ATTENTION_BOUNDARY;
+  if (v->s.pending_debug | v->trap_dr6) vcpu_attend(v, ATTENTION_BOUNDARY);
 }
 
 static bool is_far_transfer(const struct ir_op *op) {

@@ -71,14 +71,14 @@ static void shut_down(struct vcpu *v) {
   observe(v, VMXSIM_EVENT_triple_fault);
   if (v->vmx.in_non_root) return exec_vm_exit(v, &(struct vmxsim_vmx_exit){.reason = VMXSIM_EXIT_triple_fault});
   v->s.activity = VMXSIM_SHUTDOWN;
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_attend(v, ATTENTION_BOUNDARY);
 }
 
 static void delivered(struct vcpu *v) {
   delivery_ends(v);
   v->single_step = false;
   v->branch_taken = true;
-  v->attention |= ATTENTION_BOUNDARY | ATTENTION_MODE;
+  vcpu_attend(v, ATTENTION_BOUNDARY | ATTENTION_MODE);
   debug_collect_breakpoints(v); /* of the delivery's own accesses: they trap before the handler's first instruction */
 }
 

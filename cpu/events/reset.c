@@ -53,7 +53,7 @@ static void clear_boundary(struct vcpu *v) {
 /* The bootstrap processor starts; the others wait for a start-up IPI. */
 static void enter_first_state(struct vcpu *v) {
   v->s.activity = v->s.apic_base & APIC_BASE_BSP ? VMXSIM_ACTIVE : VMXSIM_WAIT_FOR_SIPI;
-  v->attention |= ATTENTION_BOUNDARY | ATTENTION_MODE;
+  vcpu_attend(v, ATTENTION_BOUNDARY | ATTENTION_MODE);
 }
 
 static void initialize(struct vcpu *v, uint64_t cr0) {
@@ -106,6 +106,6 @@ void vcpu_startup(struct vcpu *v, uint8_t vector) {
   v->s.segment[VMXSIM_CS].base = (uint64_t)vector << 12;
   v->s.rip = 0;
   v->s.activity = VMXSIM_ACTIVE;
-  v->attention |= ATTENTION_BOUNDARY | ATTENTION_MODE;
+  vcpu_attend(v, ATTENTION_BOUNDARY | ATTENTION_MODE);
   vcpu_update_mode(v);
 }

@@ -166,7 +166,7 @@ void smm_enter(struct vcpu *v) {
   load_segments(v);
   control_set(v, v->s.cr0 & ~(CR0_PE | CR0_EM | CR0_TS | CR0_PG), v->s.cr3, 0, 0);
   mem_breakpoints_changed(v);
-  v->attention |= ATTENTION_BOUNDARY | ATTENTION_MODE;
+  vcpu_attend(v, ATTENTION_BOUNDARY | ATTENTION_MODE);
 }
 
 /* --- RSM -------------------------------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ void smm_resume(struct vcpu *v) {
   flags_write(v, (x.rflags & RFLAGS_DEFINED) | RFLAGS_ALWAYS_1);
   v->resume_is_new = x.rflags & RFLAGS_RF;
   v->branch_taken = true;
-  v->attention |= ATTENTION_BOUNDARY | ATTENTION_MODE;
+  vcpu_attend(v, ATTENTION_BOUNDARY | ATTENTION_MODE);
   if (!state_is_good(v)) return shut_down(v);
   vmxsim_vmx_leave_smm(&v->vmx);
   control_set(v, v->s.cr0, v->s.cr3, v->s.cr4, v->s.efer);

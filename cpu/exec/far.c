@@ -138,7 +138,7 @@ static void far_call(struct vcpu *v, const struct ir_op *op) {
 /* A load of SS holds off interrupts and debug traps until the next instruction is done, but not if the one before was
  * such a load too: SDM 3A, "Masking Exceptions and Interrupts When Switching Stacks". */
 static void shadow_of_stack_switch(struct vcpu *v) {
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_attend(v, ATTENTION_BOUNDARY);
   if (v->s.blocking_by_mov_ss) return;
   v->s.blocking_by_mov_ss = true;
   v->s.blocking_by_sti = false; /* of the instruction before; its one instruction is over */

@@ -34,7 +34,7 @@ void io_breakpoints(struct vcpu *v, uint16_t port, unsigned size) {
     uint64_t length = (v->s.dr7 >> (18 + 4 * i)) & 3, first = v->s.dr[i] & ~length;
     if (!enabled || !for_io || port > first + length || first > (uint64_t)port + size - 1) continue;
     v->trap_dr6 |= (uint64_t)1 << i;
-    v->attention |= ATTENTION_BOUNDARY;
+    vcpu_attend(v, ATTENTION_BOUNDARY);
   }
 }
 

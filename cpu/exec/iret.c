@@ -150,7 +150,7 @@ void far_iret(struct vcpu *v, const struct ir_op *op) {
   struct frame f;
   v->current = op;
   unblock_nmis(v);
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_attend(v, ATTENTION_BOUNDARY);
   if (system_in_v86_mode(v)) return iret_v86(v, op);
   if (!vcpu_in_protected_mode(v)) return iret_real(v, op);
   if (v->s.rflags & RFLAGS_NT) {

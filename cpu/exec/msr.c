@@ -254,7 +254,7 @@ bool msr_read(struct vcpu *v, uint32_t msr, uint64_t *value) {
 bool msr_write(struct vcpu *v, uint32_t msr, uint64_t value) {
   if (is_apic_msr(msr)) {
     const bool written = apic_msr_write(v->apic, msr, value);
-    v->attention |= ATTENTION_BOUNDARY;
+    vcpu_attend(v, ATTENTION_BOUNDARY);
     if (written && msr == MSR_IA32_APIC_BASE) mmu_mode_changed(v);
     return written;
   }

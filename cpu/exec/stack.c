@@ -161,7 +161,7 @@ static void write_flags(struct vcpu *v, uint64_t mask, uint64_t image) {
   flags_write(v, flags);
   if ((old ^ flags) & FLAG_AC) mmu_mode_changed(v);
   if ((old ^ flags) & FLAG_IOPL) vcpu_update_mode(v);
-  if ((old ^ flags) & (FLAG_TF | FLAG_IF | FLAG_RF)) v->attention |= ATTENTION_BOUNDARY;
+  if ((old ^ flags) & (FLAG_TF | FLAG_IF | FLAG_RF)) vcpu_attend(v, ATTENTION_BOUNDARY);
 }
 
 /* SDM 2B, "POPF": with VME, the image's IF goes to VIF; a trap flag or a virtual interrupt to be taken is #GP(0). */

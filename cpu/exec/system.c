@@ -26,7 +26,7 @@ void system_end(struct vcpu *v, const struct ir_op *op) {
 void system_write_flags(struct vcpu *v, uint64_t rflags) {
   const uint64_t changed = (rflags ^ v->s.rflags) & ~FLAGS_ARITHMETIC;
   flags_write(v, rflags);
-  if (changed & (RFLAGS_IF | RFLAGS_TF | RFLAGS_RF)) v->attention |= ATTENTION_BOUNDARY;
+  if (changed & (RFLAGS_IF | RFLAGS_TF | RFLAGS_RF)) vcpu_attend(v, ATTENTION_BOUNDARY);
   if (changed & RFLAGS_AC) mmu_mode_changed(v);
   if (changed & (RFLAGS_IOPL | RFLAGS_VM)) vcpu_update_mode(v);
 }

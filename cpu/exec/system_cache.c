@@ -13,7 +13,7 @@ static void system_invlpg(struct vcpu *v, const struct ir_op *op) {
   if (!system_privileged(v)) return;
   const uint64_t linear = system_linear(v, op->memory.segment, offset);
   if (mmu_is_canonical(v, linear)) mmu_flush_page(v, linear);
-  v->attention |= ATTENTION_MODE;
+  vcpu_attend(v, ATTENTION_MODE);
   system_end(v, op);
 }
 
@@ -34,7 +34,7 @@ static void system_invpcid(struct vcpu *v, const struct ir_op *op) {
   if (!mem_read_bytes(v, op->memory.segment, mem_effective_address(v, op), descriptor, sizeof descriptor, 0)) return;
   if (!invpcid_allowed(v, type, descriptor[0], descriptor[1])) return vcpu_raise_with_code(v, VECTOR_GP, 0);
   mmu_invpcid(v, (unsigned)type, (uint16_t)(descriptor[0] & PAGE_OFFSET), descriptor[1]);
-  v->attention |= ATTENTION_MODE;
+  vcpu_attend(v, ATTENTION_MODE);
   system_end(v, op);
 }
 

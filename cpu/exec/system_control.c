@@ -135,7 +135,7 @@ static void system_mov_to_dr(struct vcpu *v, const struct ir_op *op) {
     v->s.dr[reg & 3] = value;
   }
   mem_breakpoints_changed(v);
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_attend(v, ATTENTION_BOUNDARY);
   system_end(v, op);
 }
 

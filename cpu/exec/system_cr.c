@@ -40,7 +40,7 @@ static bool uses_pdptes(uint64_t cr0, uint64_t cr4, uint64_t efer) {
 static void changed(struct vcpu *v) {
   mmu_mode_changed(v);
   vcpu_update_mode(v);
-  v->attention |= ATTENTION_MODE;
+  vcpu_attend(v, ATTENTION_MODE);
 }
 
 void control_set(struct vcpu *v, uint64_t cr0, uint64_t cr3, uint64_t cr4, uint64_t efer) {
@@ -113,7 +113,7 @@ bool control_write_cr3(struct vcpu *v, uint64_t value) {
   } else {
     mmu_flush_all(v, false);
   }
-  v->attention |= ATTENTION_MODE;
+  vcpu_attend(v, ATTENTION_MODE);
   return true;
 }
 

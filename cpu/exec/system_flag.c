@@ -42,7 +42,7 @@ static void system_sti(struct vcpu *v, const struct ir_op *op) {
     v->s.blocking_by_mov_ss = false; /* of the instruction before; its one instruction is over */
   }
   v->s.rflags |= RFLAGS_IF;
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_attend(v, ATTENTION_BOUNDARY);
   system_end(v, op);
 }
 

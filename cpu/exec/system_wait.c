@@ -30,7 +30,7 @@ void wait_end(struct vcpu *v) {
   v->s.activity = VMXSIM_ACTIVE;
   v->monitor_armed = v->monitor_written = v->wait_ignores_if = v->wait_has_limit = false;
   v->wake_cycle = UINT64_MAX;
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_attend(v, ATTENTION_BOUNDARY);
 }
 
 /* A load of one byte, and the line it is in. */
@@ -47,7 +47,7 @@ static bool arm(struct vcpu *v, unsigned segment, uint64_t offset) {
 
 static void start_waiting(struct vcpu *v, const struct ir_op *op) {
   v->s.activity = VMXSIM_MWAIT;
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_attend(v, ATTENTION_BOUNDARY);
   system_end(v, op);
 }
 
@@ -150,7 +150,7 @@ static void system_hlt(struct vcpu *v, const struct ir_op *op) {
   v->current = op;
   if (!system_privileged(v)) return;
   v->s.activity = VMXSIM_HLT;
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_attend(v, ATTENTION_BOUNDARY);
   system_end(v, op);
 }
 

@@ -213,7 +213,7 @@ static bool run(struct vcpu *v, struct task_switching *w, bool has_error_code, u
   const bool was_non_root = v->vmx.in_non_root;
   if (!in_old_task(v, w)) return was_non_root && !v->vmx.in_non_root;
   vcpu_charge_transition(v, TRANSITION_TASK_SWITCH);
-  v->attention |= ATTENTION_BOUNDARY | ATTENTION_MODE;
+  vcpu_attend(v, ATTENTION_BOUNDARY | ATTENTION_MODE);
   if (in_new_task(v, w, has_error_code, error_code)) return true;
   vcpu_update_mode(v);
   events_deliver_exception(v);

@@ -81,7 +81,7 @@ static void raise(struct vcpu *v, const struct vmxsim_vmx_fault *fault) {
 
 /* VMXOFF unblocks INIT signals and A20M#. */
 static void completed(struct vcpu *v, const struct ir_op *op) {
-  if (op->opcode == IR_VMXOFF) v->attention |= ATTENTION_BOUNDARY;
+  if (op->opcode == IR_VMXOFF) vcpu_attend(v, ATTENTION_BOUNDARY);
   if (op->opcode == IR_VMXOFF && v->a20_off) mmu_flush_all(v, true);
   if (ir_ends_block(op)) return system_end(v, op);
   exec_next(v, op);

@@ -43,12 +43,12 @@ static void forget_instruction(struct vcpu *v) {
 
 static void state_replaced(void *context, bool flush) {
   struct vcpu *const v = context;
+  vcpu_attend(v, ATTENTION_BOUNDARY | ATTENTION_MODE | ATTENTION_CODE);
   forget_instruction(v);
   if (!vcpu_update_mode(v)) mmu_mode_changed(v);
   if (flush) mmu_flush_translations(v, true);
   mem_breakpoints_changed(v);
   v->state_replaced = true;
-  v->attention |= ATTENTION_BOUNDARY | ATTENTION_MODE;
 }
 
 static void deliver(void *context, const struct vmxsim_vmx_event *event) {

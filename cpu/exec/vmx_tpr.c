@@ -23,7 +23,7 @@ uint64_t exec_tpr_read(const struct vcpu *v) {
 
 /* The rest of the register becomes 0. A VM exit for the threshold comes after the instruction. */
 void exec_tpr_write(struct vcpu *v, uint64_t priority_class) {
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_attend(v, ATTENTION_BOUNDARY);
   if (!is_shadowed(v)) return apic_set_tpr(v->apic, priority_class);
   const uint8_t vtpr[4] = {(uint8_t)(priority_class << CLASS_SHIFT)};
   physical_write(v->mmu->memory, field(v, VMXSIM_FIELD_virtual_apic_address) + VTPR, vtpr, sizeof vtpr);

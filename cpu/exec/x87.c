@@ -15,7 +15,7 @@ bool x87_nothing_pending(struct vcpu *v) {
   if (v->s.cr0 & CR0_NE) return exec_raise(v, VECTOR_MF);
   if (!v->float_error || v->ignne) return true;
   v->float_error(v->float_error_context);
-  v->attention |= ATTENTION_BOUNDARY; /* it waits for an interrupt */
+  vcpu_attend(v, ATTENTION_BOUNDARY); /* it waits for an interrupt */
   return false;
 }
 

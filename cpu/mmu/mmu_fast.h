@@ -48,7 +48,10 @@ static inline void host_store(uint8_t *host, unsigned size, uint64_t value) {
 static inline uint8_t *fast_host(const struct fast_table *table, uint64_t linear, unsigned size) {
   const struct fast_entry *entry = &table->entry[(linear >> PAGE_SHIFT) % FAST_ENTRIES];
   const uint64_t tag = ((linear + (size - 1)) & PAGE_MASK) | table->generation;
-  return MEM_LIKELY(entry->tag == tag) ? (uint8_t *)(uintptr_t)(entry->addend + linear) : NULL;
+  if (!MEM_LIKELY(entry->tag == tag)) return NULL;
+  uint8_t *const host = (uint8_t *)(uintptr_t)(entry->addend + linear);
+  if (!host) __builtin_unreachable(); /* so that callers need not look twice */
+  return host;
 }
 
 /* Segmentation where it is simple: 64-bit mode (the fast cache has canonical addresses only) and writable segments that

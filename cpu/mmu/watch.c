@@ -45,7 +45,7 @@ void watch_note(struct mmu *mmu, const struct mem_touch *touch) {
     const struct breakpoint *b = &mmu->breakpoint[i];
     if (!overlap(linear, last, b->first, b->last) || (!touch->write && !b->on_read)) continue;
     v->trap_dr6 |= BIT(i);
-    v->attention |= ATTENTION_BOUNDARY;
+    vcpu_attend(v, ATTENTION_BOUNDARY);
   }
   call_hooks(mmu, touch);
 }

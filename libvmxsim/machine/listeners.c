@@ -47,7 +47,7 @@ static void changed(struct machine *machine, uint64_t event_mask) {
   for (unsigned i = 0; i < machine->vcpus; i++) {
     machine->vcpu[i]->cpu.listener = &machine->listener;
     machine->vcpu[i]->cpu.event_mask = event_mask;
-    machine->vcpu[i]->cpu.attention |= ATTENTION_BOUNDARY; /* instructions may have to be looked at from now on */
+    vcpu_attend(&machine->vcpu[i]->cpu, ATTENTION_BOUNDARY); /* instructions may have to be looked at from now on */
   }
   physical_on_device(machine->memory, event_mask & devices ? device_accessed : NULL, machine);
 }

@@ -158,7 +158,7 @@ void pc_defer(vmxsim_pc *pc, enum action action) {
   struct vcpu *v = pc_running(pc);
   pc->action = action;
   pc_set_timer(pc, 1, act);
-  v->attention |= ATTENTION_BOUNDARY;
+  vcpu_attend(v, ATTENTION_BOUNDARY);
 }
 
 /* --- making it --- */

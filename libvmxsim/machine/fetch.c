@@ -109,7 +109,7 @@ static void watch(struct physical_memory *memory, const struct block *block) {
 }
 
 /* The op that has run last when a block was run whole, if nothing but where it goes on depends on that op: the end
- * marker or a near branch. NULL for other blocks, and for those that somebody wants to be asked about. */
+ * marker or a near branch. NULL for other blocks. */
 static const struct ir_op *last_of(const struct block *block) {
   const struct ir_op *op = &block->ops[block->op_count - 1];
   if (!ir_ends_block(op)) return op + 1;
@@ -144,7 +144,7 @@ static struct block *build_block(struct vmxsim_vcpu *vcpu, uint64_t physical) {
   block->bytes = (uint16_t)build.bytes;
   block->cycles = build.cycles;
   block->is_hooked = hooks_may_be_at(v->machine, physical);
-  block->last = block->is_hooked ? NULL : last_of(block);
+  block->last = last_of(block);
   watch(v->machine->memory, block);
   return block;
 }

@@ -149,11 +149,11 @@ static struct block *look_up(struct vmxsim_vcpu *vcpu) {
   return NULL;
 }
 
-/* Blocks one after another, as long as they end in no more than a near branch, fit before `limit`, and nothing wants
- * attention: nearly all that a processor does. False if not even the first is so. */
+/* Blocks one after another, as long as they fit before `limit`, up to one that ends in more than a near branch or after
+ * which something wants attention: nearly all that a processor does. False if not even the first can be run so. */
 static bool run_blocks(struct vmxsim_vcpu *vcpu, struct block *block, uint64_t limit) {
   struct vcpu *v = &vcpu->cpu;
-  if (!block->last || v->cycles + block->cycles > limit || !is_free(vcpu)) return false;
+  if (block->is_hooked || v->cycles + block->cycles > limit || !is_free(vcpu)) return false;
   do {
     start_ops(v, block->ops, block->cycles);
     block->ops[0].execute(v, block->ops);
@@ -167,7 +167,7 @@ static bool run_blocks(struct vmxsim_vcpu *vcpu, struct block *block, uint64_t l
     v->current = NULL;
     block = fetch_next(vcpu, block);
     if (!block && v->cycles < limit) block = look_up(vcpu);
-  } while (block && block->last && v->cycles + block->cycles <= limit);
+  } while (block && !block->is_hooked && v->cycles + block->cycles <= limit);
   return true;
 }
 
@@ -219,7 +219,7 @@ static void try_step(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single, bool
     return;
   }
   if (v->attention) v->attention &= ATTENTION_STOP;
-  if (vmxsim_vmx_on(&v->vmx, primary, monitor_trap_flag)) v->attention |= ATTENTION_BOUNDARY; /* REP: each element */
+  if (vmxsim_vmx_on(&v->vmx, primary, monitor_trap_flag)) vcpu_attend(v, ATTENTION_BOUNDARY); /* REP: each element */
   v->next_event = limit;
   v->block_end = v->cycles;
   struct block *block = next_block(vcpu, again);
@@ -261,7 +261,7 @@ void machine_signalled(struct vcpu *v) {
   const uint64_t now = timing_now(running), next = next_event_of(machine->vcpu[v->index]);
   const uint64_t to = now < next ? now : next;
   if (v->s.activity != VMXSIM_ACTIVE && v->cycles < to) v->cycles = to;
-  running->attention |= ATTENTION_BOUNDARY;
+  vcpu_attend(running, ATTENTION_BOUNDARY);
   machine->turn.open = false;
 }
 
@@ -435,7 +435,7 @@ static struct stop run(struct machine *machine, uint64_t budget) {
     if (first && budget && budget < UINT64_MAX - now) end = now + budget;
     first = false;
   } while (!run_turn(machine, end, &why));
-  if (why.reason == VMXSIM_STOP_BUDGET) pass_time(machine, end);
+  pass_time(machine, why.reason == VMXSIM_STOP_BUDGET ? end : machine_running(machine)->cycles);
   return why;
 }
 

@@ -233,14 +233,19 @@ static bool component_is_good(const struct vcpu *v, unsigned component, const ui
   }
 }
 
-/* Reads all that `loaded` names, into the places of the image, and checks it. */
-static bool read_image(struct vcpu *v, const struct area *area, uint64_t loaded, uint64_t format, uint8_t *image) {
+/* Reads the components that are wanted into the places of the image, and checks those that are loaded. XRSTOR "may
+ * access any byte of any state component on which that execution operates even [...] when restoring a state component
+ * to its initial configuration" (SDM 1, "Memory Access by the XSAVE Feature Set"), and processors do. A compacted area
+ * has no place for a component that is not in XCOMP_BV. */
+static bool read_image(struct vcpu *v, const struct area *area, uint64_t wanted, const struct header *header,
+                       uint8_t *image) {
+  const uint64_t format = header->format, read = format & COMPACTED ? wanted & format : wanted;
   if (!xsave_read(v, area->segment, area->offset, image, FXSAVE_SIZE)) return false;
   for (unsigned i = XSAVE_AVX; i < XSAVE_COMPONENTS; i++) {
     const unsigned at = component_offset(i, format & COMPACTED, format);
-    if (!(loaded >> i & 1)) continue;
+    if (!(read >> i & 1)) continue;
     if (!xsave_read(v, area->segment, area->offset + at, image + at, component_size(i))) return false;
-    if (!component_is_good(v, i, image + at)) return exec_raise_with_code(v, VECTOR_GP, 0);
+    if ((header->valid >> i & 1) && !component_is_good(v, i, image + at)) return exec_raise_with_code(v, VECTOR_GP, 0);
   }
   return true;
 }
@@ -286,7 +291,7 @@ static bool restore_step(struct vcpu *v, const struct ir_op *op, bool supervisor
   memcpy(&header, bytes, sizeof header);
   if (!header_is_good(v, &header, supervisor)) return exec_raise_with_code(v, VECTOR_GP, 0);
   const uint64_t wanted = requested(v) & (v->s.xcr0 | (supervisor ? v->s.xss : 0)), loaded = wanted & header.valid;
-  if (!read_image(v, &area, loaded, header.format, image)) return false;
+  if (!read_image(v, &area, wanted, &header, image)) return false;
   const uint32_t mxcsr = new_mxcsr(v, wanted, loaded, header.format & COMPACTED, image);
   if (mxcsr & ~MXCSR_MASK) return exec_raise_with_code(v, VECTOR_GP, 0);
   restore(v, &area, wanted, loaded, header.format, image);

@@ -623,6 +623,36 @@ static void test_restore_checks(void **state) {
   fake_destroy(v);
 }
 
+/* Also the components that XRSTOR initializes are read: where their memory is not there, it faults and initializes none
+ * (SDM 1, "Memory Access by the XSAVE Feature Set"). */
+static void test_restore_reads_what_is_wanted(void **state) {
+  (void)state;
+  static const char *const xrstor = "\x0f\xae\x2e\0\0\0\0";
+  enum { X87_SSE = 3, ALL = 7, COMPACTED_BYTE = 527 };
+  struct vcpu *v = create();
+  v->s.gpr[VMXSIM_RSI] = memory_base;
+  memset(memory, 0, sizeof memory);
+  memset(v->fpu.ymm, 0x5a, sizeof v->fpu.ymm);
+  v->s.gpr[VMXSIM_RAX] = ALL;
+  readable = XSAVE_EXTENDED + XSAVE_AVX_SIZE - 1;
+  assert_int_equal(run_bytes(v, xrstor), VECTOR_PF);
+  assert_int_equal(v->fpu.ymm[0][0], 0x5a);
+  v->s.gpr[VMXSIM_RAX] = X87_SSE;
+  assert_int_equal(run_bytes(v, xrstor), -1);
+  assert_int_equal(v->fpu.ymm[0][0], 0);
+  assert_int_equal(v->fpu.ymm[0][16], 0x5a);
+  v->s.gpr[VMXSIM_RAX] = ALL; /* of a compacted area without AVX */
+  memory[COMPACTED_BYTE] = 0x80;
+  assert_int_equal(run_bytes(v, xrstor), -1);
+  assert_int_equal(v->fpu.ymm[0][16], 0);
+  memory[COMPACTED_BYTE - 7] = ALL; /* of one with a place for it */
+  assert_int_equal(run_bytes(v, xrstor), VECTOR_PF);
+  readable++;
+  assert_int_equal(run_bytes(v, xrstor), -1);
+  readable = MEMORY;
+  fake_destroy(v);
+}
+
 /* RCPSS and RSQRTSS: within 1.5 * 2^-12 of the truth. */
 static void test_approximations(void **state) {
   (void)state;
@@ -662,6 +692,7 @@ int main(void) {
       cmocka_unit_test(test_gather),
       cmocka_unit_test(test_save),
       cmocka_unit_test(test_restore_checks),
+      cmocka_unit_test(test_restore_reads_what_is_wanted),
       cmocka_unit_test(test_approximations),
       cmocka_unit_test(test_exact_underflow),
       cmocka_unit_test(test_masked_bytes),

@@ -2,7 +2,8 @@
  * into the signal frame and returns to it; whatever ends the case raises a signal, whose frame has the state that it
  * came to. So nothing that a case does to its registers, RSP included, gets in the way.
  *
- * The handler uses nothing that is reached by FS, which cases change.
+ * What cases change of FS, the handler puts back first: what it calls may be bound by the loader only then, which
+ * reaches its data by FS.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* REG_RIP and its like */
@@ -73,8 +74,12 @@ static uint64_t read_gs_base(void) {
   return base;
 }
 
-static void set_bases(uint64_t fs, uint64_t gs) {
-  __asm__ volatile("wrfsbase %0\n\twrgsbase %1" ::"r"(fs), "r"(gs));
+static void set_fs_base(uint64_t base) {
+  __asm__ volatile("wrfsbase %0" ::"r"(base) : "memory");
+}
+
+static void set_gs_base(uint64_t base) {
+  __asm__ volatile("wrgsbase %0" ::"r"(base));
 }
 
 static void read_selectors(uint16_t selector[6]) {
@@ -156,11 +161,11 @@ static bool has_error_code(unsigned vector) {
   return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17;
 }
 
-static void take_result(const ucontext_t *context, struct test_result *result) {
+static void take_result(const ucontext_t *context, uint64_t fs_base, struct test_result *result) {
   enum { PAGE_FAULT = 14 };
   const greg_t *registers = context->uc_mcontext.gregs;
   struct user_state *state = &result->state;
-  state->fs_base = read_fs_base();
+  state->fs_base = fs_base;
   state->gs_base = read_gs_base();
   read_selectors(state->selector);
   state->selector[VMXSIM_CS] = (uint16_t)registers[REG_CSGSFS];
@@ -191,7 +196,9 @@ static void put_case(ucontext_t *context, const struct test_case *test) {
   registers[REG_CSGSFS] = (greg_t)(state->selector[VMXSIM_CS] | (uint64_t)state->selector[VMXSIM_SS] << 48);
   put_extended(state, (uint8_t *)context->uc_mcontext.fpregs);
   set_selectors(state->selector);
-  if (test->mode == CODE_64) set_bases(state->fs_base, state->gs_base);
+  if (test->mode != CODE_64) return;
+  set_gs_base(state->gs_base);
+  set_fs_base(state->fs_base);
 }
 
 /* Back to the code that began, with the floating-point state as it has it. */
@@ -201,16 +208,19 @@ static void put_end(ucontext_t *context) {
   memcpy(context->uc_mcontext.gregs, child.registers, sizeof child.registers);
   put_extended(&initial, (uint8_t *)context->uc_mcontext.fpregs);
   set_selectors(null);
-  set_bases(child.fs_base, 0);
+  set_fs_base(child.fs_base);
+  set_gs_base(0);
 }
 
 static void handle(int signal, siginfo_t *info, void *pointer) {
+  const uint64_t fs_base = read_fs_base();
   ucontext_t *context = pointer;
   struct batch *batch = child.batch;
   reset_flags();
+  set_fs_base(child.fs_base);
   (void)signal, (void)info;
   if (child.running) {
-    take_result(context, &batch->results[batch->next]);
+    take_result(context, fs_base, &batch->results[batch->next]);
     batch->next++;
   } else {
     memcpy(child.registers, context->uc_mcontext.gregs, sizeof child.registers);

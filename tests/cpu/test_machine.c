@@ -190,8 +190,38 @@ static void a_store_of_the_same_value_ends_mwait(void **test) {
   vmxsim_machine_destroy(machine);
 }
 
+static void stop(void *context, uint16_t port, unsigned size, uint32_t value) {
+  (void)port, (void)size, (void)value;
+  vmxsim_machine_stop(context);
+}
+
+/* Where the clock of a processor that waits stands when another has stopped the run. */
+static uint64_t clock_of_a_waiting_one(uint64_t piece) {
+  /* mov cx,1000; loop $; out 0f4h,al; hlt */
+  static const uint8_t code[] = {0xb9, 0xe8, 0x03, 0xe2, 0xfe, 0xe6, 0xf4, 0xf4};
+  vmxsim_machine *machine = create(2);
+  struct vmxsim_run_result result;
+  assert_int_equal(vmxsim_machine_map_ports(machine, 0xf4, 0xf4, NULL, stop, machine), VMXSIM_OK);
+  load(machine, code, sizeof code);
+  do {
+    assert_int_equal(vmxsim_machine_run(machine, piece, &result), VMXSIM_OK);
+  } while (result.reason == VMXSIM_STOP_BUDGET);
+  assert_int_equal(result.reason, VMXSIM_STOP_REQUEST);
+  const uint64_t clock = vmxsim_vcpu_cycles(vmxsim_machine_vcpu(machine, 1));
+  vmxsim_machine_destroy(machine);
+  return clock;
+}
+
+static void how_a_run_is_cut_moves_no_clock(void **test) {
+  (void)test;
+  const uint64_t uncut = clock_of_a_waiting_one(0);
+  assert_true(uncut > 1000);
+  for (uint64_t piece = 7; piece < 2000; piece = 3 * piece) assert_int_equal(clock_of_a_waiting_one(piece), uncut);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(how_a_run_is_cut_moves_no_clock),
       cmocka_unit_test(a_store_of_the_same_value_ends_mwait),
       cmocka_unit_test(a_loop_runs_to_its_halt),
       cmocka_unit_test(single_steps_are_the_same_run),

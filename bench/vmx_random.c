@@ -3,9 +3,10 @@
  *   vmxsim-bench-vmx-random COMMAND GUEST_FOLDER [--against BOCHS] [--bios FOLDER] [--bits 32|64] [--seed N]
  *                           [--from N] [--count N] [--verbose] [--expect HASH]
  *
- * A line is a VM entry and what came of it (guest/trials/trials.c). Both processors are told to be a model whose VMX
- * capabilities differ only in what the guest leaves alone. Lines that differ are printed; so are a summary and a hash
- * of vmxsim's lines. The exit status is 1 if lines differ or the hash is another than HASH.
+ * A line is a guest and what came of its VM entry; what came of a second one follows (guest/trials/trials.c). Both
+ * processors are told to be a model whose VMX capabilities differ only in what the guest leaves alone. Lines that
+ * differ are printed; so are a summary and a hash of vmxsim's lines. The exit status is 1 if lines differ or the hash
+ * is another than HASH.
  */
 #define _DEFAULT_SOURCE
 #include <ctype.h>
@@ -159,9 +160,10 @@ static size_t count_of(const struct lines *lines, const char *outcome) {
 }
 
 static void summarize(const struct lines *lines, const struct options *options) {
-  printf("vmx-random, %s-bit host, seed %s: %zu VM entries: %zu exits, %zu failed on guest state or MSRs, %zu VMfail\n",
+  printf("vmx-random, %s-bit host, seed %s: %zu guests: %zu exits, %zu failed on guest state or MSRs, %zu VMfail, "
+         "%zu entered again\n",
          options->bits, options->seed, lines->count, count_of(lines, " exit "), count_of(lines, " failed "),
-         count_of(lines, " error "));
+         count_of(lines, " error "), count_of(lines, " again "));
   printf("hash %016" PRIx64 "\n", hash_of(lines));
 }
 

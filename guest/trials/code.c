@@ -151,7 +151,7 @@ static void contain(struct trial *t, uint32_t flags) {
 
 /* Registers that an instruction is given: no later one may give them another value. */
 static uint32_t claims(uint32_t flags) {
-  return (flags & (MSR | REPEATS) ? 1U << CX : 0) | (flags & (MSR | PORT) ? 1U << DX : 0) |
+  return (flags & (MSR | REPEATS | WRITES_CX) ? 1U << CX : 0) | (flags & (MSR | PORT | WRITES_DX) ? 1U << DX : 0) |
          (flags & (SELECTOR | ROOT_REGISTER) ? ~0U : 0);
 }
 

@@ -121,24 +121,24 @@ static const struct instruction others[] = {
     OP1_DIGIT(0x8f, 0, EITHER), /* POP */
     OP1(0x50, 0),
     OP1(0x5b, 0),
-    OP1(0x60, NOT_64),                           /* PUSHA */
-    OP1(0x61, NOT_64),                           /* POPA */
-    OP1(0x87, EITHER),                           /* XCHG */
-    OP2_DIGIT(0x0f, 0xc7, 1, MEMORY),            /* CMPXCHG8B */
-    OP2(0x0f, 0x34, 0),                          /* SYSENTER */
-    OP2(0x0f, 0x35, 0),                          /* SYSEXIT */
-    OP2(0x0f, 0x05, 0),                          /* SYSCALL */
-    OP2(0x0f, 0x07, 0),                          /* SYSRET */
-    OP3(0x0f, 0x01, 0xf8, 0),                    /* SWAPGS */
-    OP2(0x0f, 0x02, EITHER | SELECTOR),          /* LAR */
-    OP2(0x0f, 0x03, EITHER | SELECTOR),          /* LSL */
-    OP2_DIGIT(0x0f, 0x00, 4, EITHER | SELECTOR), /* VERR */
-    OP1(0x63, REGISTER | NOT_64),                /* ARPL */
-    OP2(0xd9, 0xd0, 0),                          /* FNOP */
-    OP1(0x9b, 0),                                /* FWAIT */
-    OP2(0x0f, 0x28, MEMORY),                     /* MOVAPS */
-    OP3(0x0f, 0x01, 0xd0, 0),                    /* XGETBV */
-    OP1(0xa4, REPEATS),                          /* MOVS */
+    OP1(0x60, NOT_64),                            /* PUSHA */
+    OP1(0x61, NOT_64 | WRITES_CX | WRITES_DX),    /* POPA */
+    OP1(0x87, EITHER),                            /* XCHG */
+    OP2_DIGIT(0x0f, 0xc7, 1, MEMORY | WRITES_DX), /* CMPXCHG8B */
+    OP2(0x0f, 0x34, 0),                           /* SYSENTER */
+    OP2(0x0f, 0x35, 0),                           /* SYSEXIT */
+    OP2(0x0f, 0x05, 0),                           /* SYSCALL */
+    OP2(0x0f, 0x07, 0),                           /* SYSRET */
+    OP3(0x0f, 0x01, 0xf8, 0),                     /* SWAPGS */
+    OP2(0x0f, 0x02, EITHER | SELECTOR),           /* LAR */
+    OP2(0x0f, 0x03, EITHER | SELECTOR),           /* LSL */
+    OP2_DIGIT(0x0f, 0x00, 4, EITHER | SELECTOR),  /* VERR */
+    OP1(0x63, REGISTER | NOT_64),                 /* ARPL */
+    OP2(0xd9, 0xd0, 0),                           /* FNOP */
+    OP1(0x9b, 0),                                 /* FWAIT */
+    OP2(0x0f, 0x28, MEMORY),                      /* MOVAPS */
+    OP3(0x0f, 0x01, 0xd0, 0),                     /* XGETBV */
+    OP1(0xa4, REPEATS),                           /* MOVS */
     OP1(0xa5, REPEATS),
     OP1(0xab, REPEATS),                           /* STOS */
     OP1(0xac, REPEATS),                           /* LODS */
@@ -148,7 +148,7 @@ static const struct instruction others[] = {
     OP1(0xe8, NEAR),                              /* CALL */
     OP1(0xeb, ZERO),                              /* JMP */
     OP1(0x74, ZERO),                              /* JZ */
-    OP1(0xe2, ZERO),                              /* LOOP */
+    OP1(0xe2, ZERO | WRITES_CX),                  /* LOOP */
     OP3(0x0f, 0x01, 0xcb, 0),                     /* STAC */
     OP3(0xf3, 0x0f, 0xae, HAS_PREFIX | REGISTER), /* RDFSBASE and the like */
 };

@@ -30,6 +30,8 @@ enum {
   PLAIN = 1 << 22,      /* without an operand-size prefix */
   SUPERVISOR = 1 << 23, /* not above CPL 0 */
   NO_REX = 1 << 21,     /* whose bits some processors ignore and others do not */
+  WRITES_CX = 1 << 24,
+  WRITES_DX = 1 << 25,
 };
 
 struct instruction {

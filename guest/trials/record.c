@@ -2,6 +2,7 @@
  * Information and Updating VM-Entry Control Fields", "Saving Guest State".
  */
 #include "kernel/console.h"
+#include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "trials/layout.h"
 #include "trials/trial.h"
@@ -80,7 +81,7 @@ static bool is_one_of(uint32_t basic, const uint8_t *reasons, uint32_t count) {
   return false;
 }
 
-static bool is_instruction(uint32_t basic) {
+bool exit_is_instruction(uint32_t basic) {
   return is_one_of(basic, instruction_exits, COUNT_OF(instruction_exits));
 }
 
@@ -88,7 +89,7 @@ static bool has_length(const struct exit *e) {
   if (e->basic == VMXSIM_EXIT_task_switch) {
     return e->vectoring & VALID ? is_software(e->vectoring) : true;
   }
-  return is_instruction(e->basic) || is_software(e->vectoring) ||
+  return exit_is_instruction(e->basic) || is_software(e->vectoring) ||
          (e->basic == VMXSIM_EXIT_exception_or_nmi && is_software(e->event));
 }
 
@@ -197,17 +198,19 @@ static void mask_segment(uint64_t *base, uint64_t *limit, uint64_t *rights, uint
   *rights &= UNUSABLE | rights_mask;
 }
 
-/* Of an unusable segment only little is saved. */
-static void mask_state(struct vmcs_fields *s, uint32_t basic) {
-#define MASK(name, base_mask, rights_mask) \
-  mask_segment(&s->guest_##name##_base, &s->guest_##name##_limit, &s->guest_##name##_access_rights, base_mask, \
-               rights_mask)
+/* Of an unusable segment only little is saved. What base FS and GS have when an event has left virtual-8086 mode is not
+ * said anywhere: their selectors are 0.
+ */
+static void mask_state(struct vmcs_fields *s, enum guest_kind kind, uint32_t basic) {
+  const uint64_t base_mask = kind == GUEST_V8086 ? 0 : UINT64_MAX;
+#define MASK(name, bases, rights) \
+  mask_segment(&s->guest_##name##_base, &s->guest_##name##_limit, &s->guest_##name##_access_rights, bases, rights)
   MASK(cs, ~UINT64_C(0xffffffff), 0xe060);
   MASK(ss, ~UINT64_C(0xffffffff), 0x60);
   MASK(ds, ~UINT64_C(0xffffffff), 0);
   MASK(es, ~UINT64_C(0xffffffff), 0);
-  MASK(fs, UINT64_MAX, 0);
-  MASK(gs, UINT64_MAX, 0);
+  MASK(fs, base_mask, 0);
+  MASK(gs, base_mask, 0);
   MASK(ldtr, UINT64_MAX, 0);
   MASK(tr, 0, 0);
 #undef MASK
@@ -238,6 +241,8 @@ static uint64_t hash_fields(const struct vmcs_fields *s) {
 static uint64_t hash_registers(const struct trial *t) {
   uint64_t hash = mix(mix(1, t->cr2 & PARTS_MASK), t->dr6 & debug_mask(t->dr6));
   for (unsigned i = 0; i < 4; i++) hash = mix(hash, t->debug[i]);
+  for (unsigned i = 0; i < TRIAL_MSRS; i++) hash = mix(hash, t->msr[i]);
+  hash = mix(hash, lists_hash(t));
   for (unsigned i = 0; i < GPRS; i++) {
     if (!(t->reads_time && (i == AX || i == CX || i == DX))) hash = mix(hash, t->vm.gpr[i]);
   }
@@ -304,7 +309,15 @@ static void print_tables(const struct trial *t) {
     marker("  gdt %x %q\n", selector, *(uint64_t *)guest_memory(G_GDT + selector));
 }
 
+static void print_list(const char *name, uint32_t address, uint64_t count) {
+  const uint64_t *at = at_address(address);
+  for (; count; count--, at += 2) marker("  %s %q %q\n", name, at[0], at[1]);
+}
+
 static void print_trial(const struct trial *t) {
+  print_list("entry load", ENTRY_LOAD_LIST, t->vm.fields.vm_entry_msr_load_count);
+  print_list("exit store", EXIT_STORE_LIST, t->vm.fields.vm_exit_msr_store_count);
+  print_list("exit load", EXIT_LOAD_LIST, t->vm.fields.vm_exit_msr_load_count);
   marker("  code at %x:", t->code_at);
   for (unsigned i = 0; i < t->code_size; i++) marker(" %x", t->code[i]);
   marker("\n");
@@ -340,7 +353,7 @@ static void record_exit(const struct trial *t, bool verbose) {
   }
   memset(&state, 0, sizeof state);
   vmcs_read(&state, VMCS_GUEST_STATE, &this_vmm()->capabilities);
-  mask_state(&state, e.basic);
+  mask_state(&state, t->kind, e.basic);
   marker(" exit %x q %q ev %x/%x idt %x/%x len %u info %x gla %q rip %q state %q regs %q mem %q\n", e.reason,
          e.qualification, e.event, e.event_code, e.vectoring, e.vectoring_code, e.length, e.information, e.linear,
          state.guest_rip, hash_fields(&state), hash_registers(t),
@@ -348,13 +361,16 @@ static void record_exit(const struct trial *t, bool verbose) {
   if (verbose) print_changes(&t->vm.fields, &state), print_registers(t);
 }
 
-void record(const struct trial *t, uint32_t number, bool verbose) {
-  marker("%u %s %x", number, kinds[t->kind], t->mutations);
+void record(const struct trial *t, uint32_t number, bool second, bool verbose) {
+  if (second)
+    marker(" again");
+  else
+    marker("%u %s %x", number, kinds[t->kind], t->mutations);
   if (t->result == VMX_FAIL_INVALID)
     marker(" VMfailInvalid\n");
   else if (t->result == VMX_FAIL_VALID)
     marker(" error %u\n", (uint32_t)vmx_read(VMXSIM_ENCODING_vm_instruction_error));
   else
     record_exit(t, verbose);
-  if (verbose) print_trial(t);
+  if (verbose && !second) print_trial(t);
 }

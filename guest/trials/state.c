@@ -61,7 +61,9 @@ static uint64_t any_bit_of(struct generator *g, uint64_t bits) {
   return bit;
 }
 
+#define CR4_VME UINT64_C(1)
 #define CR4_PCIDE UINT64_C(0x20000)
+#define CR4_SMAP UINT64_C(0x200000)
 
 /* One bit somewhere. */
 static void flip(struct trial *t) {
@@ -132,6 +134,18 @@ static void vary_paging(struct trial *t) {
   t->vm.fields.guest_cr3 = ANY_OF(&t->random, roots);
 }
 
+/* LEN of instruction breakpoints that is not 0 is undefined. SDM 3B, "Debug Control Register (DR7)". */
+static void define_breakpoints(uint64_t *dr7) {
+  for (unsigned shift = 16; shift < 32; shift += 4) {
+    if (!(*dr7 >> shift & 3)) *dr7 &= ~(UINT64_C(12) << shift);
+  }
+}
+
+/* Whether the interrupt table of an 8086 program is a system data structure, to SMAP, the manual does not say. */
+static void define_redirection(struct trial *t) {
+  if (t->kind == GUEST_V8086 && t->vm.fields.guest_cr4 & CR4_VME) t->vm.fields.guest_cr4 &= ~CR4_SMAP;
+}
+
 void change_state(struct trial *t) {
   if (chance(&t->random, 40)) vary_control_registers(t), t->mutations |= 1;
   if (chance(&t->random, 40)) vary_flags(t), t->mutations |= 2;
@@ -139,4 +153,6 @@ void change_state(struct trial *t) {
   if (chance(&t->random, 15)) vary_debug(t), t->mutations |= 8;
   if (chance(&t->random, 4)) vary_paging(t), t->mutations |= 0x10;
   if (chance(&t->random, 30)) flip(t), t->mutations |= 0x20;
+  define_breakpoints(&t->vm.fields.guest_dr7);
+  define_redirection(t);
 }

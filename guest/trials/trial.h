@@ -7,7 +7,7 @@
 
 enum guest_kind { GUEST_64, GUEST_COMPATIBILITY, GUEST_PAE, GUEST_LEGACY, GUEST_V8086, GUEST_16, GUEST_KINDS };
 
-enum { CODE_MAX = 96 };
+enum { CODE_MAX = 96, TRIAL_MSRS = 6 };
 
 struct trial {
   struct generator random;
@@ -15,12 +15,13 @@ struct trial {
   bool reads_time; /* its code has RDTSC or the like, and that does not exit: AX and DX are not to be compared */
   uint32_t code_at, code_size;
   /* A bit for each kind of change that was made, to read the output by: from bit 0 on those of state.c, from bit 8
-   * controls.c, bit 16 events.c, bit 24 tables.c. */
+   * controls.c and lists.c, bit 16 events.c, bit 24 tables.c. */
   uint32_t mutations;
   uint32_t claimed; /* general registers that an instruction of the code counts on */
   uint8_t code[CODE_MAX];
   enum vmx_result result;
   word cr2, dr6, debug[4];
+  uint64_t msr[TRIAL_MSRS]; /* what a guest and MSR lists change, and neither VM entries nor exits do */
   struct vm vm;
 };
 
@@ -39,11 +40,20 @@ void guest_prepare(struct trial *t);
 /* Groups of changes, in the order in which they are made. */
 void change_state(struct trial *t);    /* state.c */
 void change_controls(struct trial *t); /* controls.c */
+void change_lists(struct trial *t);    /* lists.c: MSRs of VM entry and VM exit */
 void change_events(struct trial *t);   /* events.c */
 void change_tables(struct trial *t);   /* tables.c: the guest's IDT, GDT, TSS */
 void write_code(struct trial *t);      /* code.c */
 
-/* record.c: one line about the trial on the debug console. */
-void record(const struct trial *t, uint32_t number, bool verbose);
+/* Of what the VM-exit MSR-store area has; 0 without. */
+uint64_t lists_hash(const struct trial *t);
+
+/* resume.c: whether there is a second entry, of the state that was saved; the VMCS is ready for it then. */
+bool resume_prepare(struct trial *t);
+
+/* record.c: one line about the trial's first or second entry on the debug console. */
+void record(const struct trial *t, uint32_t number, bool second, bool verbose);
+/* Exits that are due to an instruction, before it. */
+bool exit_is_instruction(uint32_t basic);
 
 #endif

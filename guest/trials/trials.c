@@ -1,8 +1,10 @@
-/* The command `vmx-random [seed=N] [from=N] [count=N] [verbose]`: VM entries of random guests, a line for each on port
- * E9H. Two processors that announce the same capabilities have the same lines.
+/* The command `vmx-random [seed=N] [from=N] [count=N] [verbose]`: random guests, a line for each VM entry on port E9H:
+ * many are entered a second time, as the first exit saved them. Two processors that announce the same capabilities have
+ * the same lines.
  *
  *   NUMBER KIND CHANGES error N | failed N q Q | exit REASON q QUALIFICATION ev EVENT/CODE idt EVENT/CODE len LENGTH
  *   info INFORMATION gla ADDRESS rip RIP state HASH regs HASH mem HASH
+ *    again ...
  */
 #include "trials/trials.h"
 
@@ -18,7 +20,7 @@ static struct trial trial;
 static exit_handler *const no_handlers[EXIT_REASONS];
 
 /* What a guest can change and no VMCS brings back. */
-static const uint32_t own_msrs[] = {0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000102, 0xc0000103};
+static const uint32_t own_msrs[TRIAL_MSRS] = {0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000102, 0xc0000103};
 static uint64_t host_efer, host_pat;
 
 static void reset_processor(void) {
@@ -32,6 +34,10 @@ static void reset_processor(void) {
   __asm__ volatile("mov %0, %%cr8" : : "r"((word)0));
 #endif
   __asm__ volatile("fninit");
+}
+
+static void save_msrs(struct trial *t) {
+  for (unsigned i = 0; i < TRIAL_MSRS; i++) t->msr[i] = read_msr(own_msrs[i]);
 }
 
 #define WRITE_REGISTER(name, value) __asm__ volatile("mov %0, %%" name : : "r"((word)(value)))
@@ -71,6 +77,7 @@ static void make(struct trial *t, uint64_t seed, uint32_t number) {
   guest_prepare(t);
   change_state(t);
   change_controls(t);
+  change_lists(t);
   change_events(t);
   change_tables(t);
   write_code(t);
@@ -84,7 +91,16 @@ static void complete_controls(struct vmcs_fields *f) {
   f->vm_entry_controls ^= 0x11fb & ~UINT64_C(4);
 }
 
-static void enter(struct trial *t) {
+static void enter(struct trial *t, bool launched) {
+  reset_processor();
+  load_debug_registers(t);
+  t->result = vm_enter(&t->vm, launched);
+  save_debug_registers(t);
+  save_msrs(t);
+  reset_processor();
+}
+
+static void launch(struct trial *t) {
   const struct capabilities *capabilities = &this_vmm()->capabilities;
   complete_controls(&t->vm.fields);
   capture_host_state(&t->vm.fields);
@@ -94,11 +110,7 @@ static void enter(struct trial *t) {
   vmx_clear((word)&t->vm.vmcs);
   vmx_load((word)&t->vm.vmcs);
   vmcs_write(&t->vm.fields, VMCS_CONTROLS | VMCS_GUEST_STATE | VMCS_HOST_STATE, capabilities);
-  reset_processor();
-  load_debug_registers(t);
-  t->result = vm_enter(&t->vm, false);
-  save_debug_registers(t);
-  reset_processor();
+  enter(t, false);
 }
 
 bool vmx_random(const struct command_line *line) {
@@ -113,8 +125,11 @@ bool vmx_random(const struct command_line *line) {
   memory_build();
   for (uint32_t number = from; number < from + count; number++) {
     make(&trial, seed, number);
-    enter(&trial);
-    record(&trial, number, verbose);
+    launch(&trial);
+    record(&trial, number, false, verbose);
+    if (!resume_prepare(&trial)) continue;
+    enter(&trial, true);
+    record(&trial, number, true, verbose);
   }
   vmm_stop();
   if (were_on) interrupts_on();

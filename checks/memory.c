@@ -10,12 +10,16 @@ static bool read_memory(struct check_context *x, uint64_t address, void *bytes, 
   return read;
 }
 
+/* All eight, so that the compiler makes one load of it. */
+static uint64_t little_endian(const uint8_t bytes[8]) {
+  uint64_t value = 0;
+  for (unsigned i = 0; i < 8; i++) value |= (uint64_t)bytes[i] << (8 * i);
+  return value;
+}
+
 uint64_t context_read_little_endian(struct check_context *x, uint64_t address, size_t size) {
   uint8_t bytes[8] = {0};
-  uint64_t value = 0;
-  if (!read_memory(x, address, bytes, size)) return 0;
-  for (size_t i = 0; i < size; i++) value |= (uint64_t)bytes[i] << (8 * i);
-  return value;
+  return read_memory(x, address, bytes, size) ? little_endian(bytes) : 0;
 }
 
 /* More entries than the architecture's largest recommended maximum are not looked at. */
@@ -33,10 +37,9 @@ bool context_load_msr_entry(struct check_context *x, uint32_t number) {
   if (!vmxsim_field_set_has(known, VMXSIM_FIELD_vm_entry_msr_load_address)) return false;
   if (number > context_msr_entries(x)) return false;
   if (!read_memory(x, area + 16 * (uint64_t)(number - 1), bytes, sizeof bytes)) return false;
-  for (unsigned i = 0; i < 4; i++) {
-    x->entry.index |= (uint32_t)bytes[i] << (8 * i);
-    x->entry.reserved |= (uint32_t)bytes[4 + i] << (8 * i);
-  }
-  for (unsigned i = 0; i < 8; i++) x->entry.data |= (uint64_t)bytes[8 + i] << (8 * i);
+  const uint64_t first = little_endian(bytes);
+  x->entry.index = (uint32_t)first;
+  x->entry.reserved = (uint32_t)(first >> 32);
+  x->entry.data = little_endian(bytes + 8);
   return true;
 }

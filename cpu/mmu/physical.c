@@ -326,8 +326,17 @@ static void read_region(const struct physical_memory *memory, const struct physi
     device_read(memory, region->block, address - region->block->address, bytes, size);
 }
 
+/* A number in memory, as most are that the processor reads of its own. */
+static bool read_number(struct physical_memory *memory, uint64_t address, void *bytes) {
+  const struct physical_region *const region = physical_find(memory, address);
+  if (!region || !region->block->host || region->last - address < 7) return false;
+  memcpy(bytes, block_host(region->block, address), 8);
+  return true;
+}
+
 void physical_read(struct physical_memory *memory, uint64_t address, void *bytes, size_t size) {
   uint8_t *to = bytes;
+  if (size == 8 && read_number(memory, address, bytes)) return;
   while (size > 0) {
     const struct physical_region *region = physical_find(memory, address);
     size_t n = bytes_here(memory, region, address, size);

@@ -36,8 +36,8 @@ static bool hits(const struct vcpu *v, unsigned i, uint64_t linear) {
 bool events_code_breakpoint(struct vcpu *v) {
   uint64_t bits = 0;
   if ((v->s.rflags & RFLAGS_RF) || v->s.blocking_by_mov_ss) return false;
-  uint64_t linear = v->s.segment[VMXSIM_CS].base + v->s.rip;
-  if (!vcpu_in_64_bit_mode(v)) linear = (uint32_t)linear;
+  /* A VM entry can have loaded a base that 64-bit mode does not use. SDM 3A, "Segmentation in IA-32e Mode". */
+  const uint64_t linear = vcpu_in_64_bit_mode(v) ? v->s.rip : (uint32_t)(v->s.segment[VMXSIM_CS].base + v->s.rip);
   for (unsigned i = 0; i < 4; i++)
     if (hits(v, i, linear)) bits |= BIT(i);
   if (!bits) return false;

@@ -37,13 +37,19 @@ static bool is_large_operand(const struct dispute *d) {
          lies_within(d->silicon->cr2, first, size) && lies_within(d->model->cr2, first, size);
 }
 
+/* Linear addresses of 32 bits wrap around. */
+static bool lies_within_operand(const struct dispute *d, uint64_t address, uint64_t size) {
+  const uint64_t offset = address - operand_linear(d);
+  return (d->test->mode == CODE_64 ? offset : (uint32_t)offset) < size;
+}
+
 /* Not all of it is within the segment, or canonical, and the rest is not there. Of #GP and #PF "this order [may] vary
  * for FXSAVE for different processor implementations" (SDM 2A, "FXSAVE", implementation note). */
 static bool is_cut_operand(const struct dispute *d) {
-  const uint64_t first = operand_linear(d), size = state_size(d->op);
+  const uint64_t size = state_size(d->op);
   const unsigned alignment = size == X_STATE ? 64 : size == FX_STATE ? 16 : 1;
-  return (both_fault(d, VECTOR_PF, VECTOR_GP) || both_fault(d, VECTOR_PF, VECTOR_SS)) && first % alignment == 0 &&
-         lies_within(d->silicon->cr2, first, size);
+  return (both_fault(d, VECTOR_PF, VECTOR_GP) || both_fault(d, VECTOR_PF, VECTOR_SS)) &&
+         operand_linear(d) % alignment == 0 && lies_within_operand(d, d->silicon->cr2, size);
 }
 
 /* IRET pops RIP first (SDM 2A, "IRET": "EIP := Pop()"); AMD's begin with RFLAGS. */

@@ -225,6 +225,11 @@ bool vcpu_update_mode(struct vcpu *vcpu);
 static inline bool vcpu_in_64_bit_mode(const struct vcpu *v) {
   return v->mode & DECODE_CODE_64;
 }
+/* Where code is. A VM entry can have loaded a CS base that 64-bit mode does not use: SDM 3A, "Segmentation in IA-32e
+ * Mode". */
+static inline uint64_t vcpu_code_linear(const struct vcpu *v, uint64_t rip) {
+  return vcpu_in_64_bit_mode(v) ? rip : (uint32_t)(v->s.segment[VMXSIM_CS].base + rip);
+}
 static inline bool vcpu_in_protected_mode(const struct vcpu *v) {
   return v->mode & DECODE_PROTECTED;
 }

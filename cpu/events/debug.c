@@ -36,8 +36,7 @@ static bool hits(const struct vcpu *v, unsigned i, uint64_t linear) {
 bool events_code_breakpoint(struct vcpu *v) {
   uint64_t bits = 0;
   if ((v->s.rflags & RFLAGS_RF) || v->s.blocking_by_mov_ss) return false;
-  /* A VM entry can have loaded a base that 64-bit mode does not use. SDM 3A, "Segmentation in IA-32e Mode". */
-  const uint64_t linear = vcpu_in_64_bit_mode(v) ? v->s.rip : (uint32_t)(v->s.segment[VMXSIM_CS].base + v->s.rip);
+  const uint64_t linear = vcpu_code_linear(v, v->s.rip);
   for (unsigned i = 0; i < 4; i++)
     if (hits(v, i, linear)) bits |= BIT(i);
   if (!bits) return false;

@@ -162,7 +162,7 @@ static bool ist_shadow_stack(struct vcpu *v, const struct gate *g, uint64_t *sta
 static bool enter_shadow_stack(struct vcpu *v, const struct delivery *d, const struct gate *g, uint64_t *ssp) {
   if (!cet_shadow_stack_enabled(v, g->new_cpl)) return true;
   const struct cet_frame frame = {.cs = v->s.segment[VMXSIM_CS].selector,
-                                  .lip = v->s.segment[VMXSIM_CS].base + d->return_rip,
+                                  .lip = vcpu_code_linear(v, d->return_rip),
                                   .target_is_64_bit = far_target_is_64_bit(v, &g->target)};
   uint64_t start = g->inner ? v->s.pl_ssp[g->new_cpl] : v->s.ssp;
   if (g->ist && !ist_shadow_stack(v, g, &start)) return false;

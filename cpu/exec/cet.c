@@ -49,7 +49,7 @@ void cet_track_idle(struct vcpu *v) {
 /* SDM 1, "Legacy Compatibility Treatment": code of pages that the bitmap marks may do without ENDBR. */
 static bool check_legacy(struct vcpu *v) {
   uint64_t *control = cet_control(v), bits = 0;
-  uint64_t linear = exec_wrap_rip(v, v->s.segment[VMXSIM_CS].base + v->s.rip);
+  uint64_t linear = vcpu_code_linear(v, v->s.rip);
   if (!(*control & CET_LEG_IW_EN)) return exec_raise_with_code(v, VECTOR_CP, CP_ENDBRANCH);
   uint64_t byte = exec_wrap_rip(v, (*control & ~(uint64_t)0xfff) + (linear & 0xffffffffffffu) / 0x8000);
   if (!mem_read_linear(v, byte, 1, MEM_READ, &bits)) return false;

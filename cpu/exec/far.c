@@ -68,7 +68,7 @@ void far_jump(struct vcpu *v, const struct ir_op *op, struct far_target *target)
 
 void far_call_same_level(struct vcpu *v, const struct ir_op *op, struct far_target *target, unsigned size) {
   const struct cet_frame frame = {.cs = v->s.segment[VMXSIM_CS].selector,
-                                  .lip = v->s.segment[VMXSIM_CS].base + system_next_rip(v, op),
+                                  .lip = vcpu_code_linear(v, system_next_rip(v, op)),
                                   .target_is_64_bit = far_target_is_64_bit(v, target)};
   struct far_stack stack = far_stack_current(v);
   uint64_t ssp = v->s.ssp;

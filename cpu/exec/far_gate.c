@@ -120,7 +120,7 @@ static bool enter_shadow_stack(struct vcpu *v, const struct ir_op *op, const str
                                uint64_t *ssp) {
   if (!cet_shadow_stack_enabled(v, cpl)) return true;
   const struct cet_frame frame = {.cs = v->s.segment[VMXSIM_CS].selector,
-                                  .lip = v->s.segment[VMXSIM_CS].base + system_next_rip(v, op),
+                                  .lip = vcpu_code_linear(v, system_next_rip(v, op)),
                                   .target_is_64_bit = far_target_is_64_bit(v, &gate->target)};
   return cet_enter_inner(v, &frame, v->cpl, v->s.pl_ssp[cpl], ssp);
 }

@@ -23,11 +23,6 @@ bool hooks_may_be_at(const struct machine *machine, uint64_t physical) {
   return false;
 }
 
-static uint64_t linear_rip(const struct vcpu *v) {
-  if (vcpu_in_64_bit_mode(v)) return v->s.rip;
-  return (uint32_t)(v->s.segment[VMXSIM_CS].base + v->s.rip);
-}
-
 /* True: it asks for an end of the run. */
 static bool call(struct hook *hook, const struct vmxsim_hook_access *access) {
   struct machine *const machine = hook->machine;
@@ -65,7 +60,7 @@ static bool was_passed(const struct vmxsim_vcpu *vcpu, uint64_t linear) {
 
 bool hooks_pass(struct vmxsim_vcpu *vcpu, uint64_t physical) {
   struct vcpu *const v = &vcpu->cpu;
-  const uint64_t linear = linear_rip(v);
+  const uint64_t linear = fetch_linear(v);
   if (v->in_repetition || was_passed(vcpu, linear)) return true;
   vcpu->has_passed = true;
   vcpu->passed = linear;

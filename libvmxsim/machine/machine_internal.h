@@ -196,7 +196,7 @@ struct vmxsim_machine {
 struct block *fetch_unknown(struct vmxsim_vcpu *vcpu);
 
 static inline uint64_t fetch_linear(const struct vcpu *v) {
-  return v->mode & DECODE_CODE_64 ? v->s.rip : (uint32_t)(v->s.segment[VMXSIM_CS].base + v->s.rip);
+  return vcpu_code_linear(v, v->s.rip);
 }
 
 static inline uint64_t fetch_key(const struct vcpu *v) {

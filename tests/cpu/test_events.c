@@ -796,10 +796,12 @@ static void shadow_pages(void) {
   settle();
 }
 
+/* A CS base that a VM entry can have loaded is not in the address that the shadow stack gets. */
 static void test_shadow_stack_same_level(void **state) {
   (void)state;
   long_mode(0);
   shadow_pages();
+  v->s.segment[VMXSIM_CS].base = 0x10000;
   v->s.s_cet = CET_SH_STK_EN;
   v->s.ssp = SHADOW + 0x100;
   vcpu_update_mode(v);

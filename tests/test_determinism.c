@@ -40,7 +40,7 @@ static const struct subject platform_guest = {
     guest_machine_load,
     guest_machine_destroy,
     {VMXSIM_HOOK_READ | VMXSIM_HOOK_WRITE, true, GUEST_KERNEL, GUEST_KERNEL + 0xfffff},
-    40};
+    10};
 
 static const struct subject *subject;
 static enum vmxsim_timing timing;

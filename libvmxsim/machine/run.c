@@ -134,6 +134,15 @@ static void fail_run(struct machine *machine) {
   machine_stop_for(machine, &(struct stop){.reason = VMXSIM_STOP_REQUEST});
 }
 
+/* A fault of the fetch, or an instruction breakpoint. Events take a cycle where no instruction does: their handlers may
+ * not get as far as one, either, and a budget is to end. */
+static void deliver_before_instruction(struct vmxsim_vcpu *vcpu) {
+  struct vcpu *v = &vcpu->cpu;
+  events_deliver_exception(v);
+  v->cycles++;
+  if (v->machine->hash.on) trace_event(vcpu);
+}
+
 /* NULL: a fault was delivered, or the run is to end. */
 static struct block *look_up(struct vmxsim_vcpu *vcpu) {
   struct vcpu *v = &vcpu->cpu;
@@ -143,9 +152,7 @@ static struct block *look_up(struct vmxsim_vcpu *vcpu) {
     fail_run(v->machine);
     return NULL;
   }
-  events_deliver_exception(v);
-  v->cycles++;
-  if (v->machine->hash.on) trace_event(vcpu);
+  deliver_before_instruction(vcpu);
   return NULL;
 }
 
@@ -174,6 +181,7 @@ static bool run_blocks(struct vmxsim_vcpu *vcpu, struct block *block, uint64_t l
 static bool take_event(struct vmxsim_vcpu *vcpu) {
   struct vcpu *v = &vcpu->cpu;
   if (!events_any(v) || !events_take(v)) return false;
+  if (events_any(v)) v->cycles++; /* the next one comes before any instruction: deliver_before_instruction() */
   if (v->machine->hash.on) trace_event(vcpu);
   return true;
 }
@@ -214,8 +222,7 @@ static void try_step(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single, bool
   struct vcpu *v = &vcpu->cpu;
   if (take_event(vcpu)) return;
   if ((v->s.dr7 & 0xff) && events_code_breakpoint(v)) {
-    events_deliver_exception(v);
-    if (v->machine->hash.on) trace_event(vcpu);
+    deliver_before_instruction(vcpu);
     return;
   }
   if (v->attention) v->attention &= ATTENTION_STOP;

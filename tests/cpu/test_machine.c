@@ -81,6 +81,34 @@ static void a_budget_stops_it(void **test) {
   vmxsim_machine_destroy(machine);
 }
 
+/* #DB whose delivery, or whose handler's first instruction, hits a breakpoint again: no instruction is ever executed. */
+static void so_it_does_where_only_events_follow_each_other(void **test) {
+  (void)test;
+  static const uint8_t reads_ivt[] = {0xa1, 0x04, 0x00}; /* mov ax,[4] */
+  enum { HANDLER = 0x2000, IVT_READ = 0xf0001, BOTH_EXECUTED = 5 };
+  static const struct {
+    uint64_t dr0, dr7, executed;
+  } cases[] = {{4, IVT_READ, 1}, {HANDLER, BOTH_EXECUTED, 0}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    static const uint32_t handler = HANDLER;
+    vmxsim_machine *machine = create(1);
+    vmxsim_vcpu *vcpu = load(machine, reads_ivt, sizeof reads_ivt);
+    struct vmxsim_run_result result;
+    struct vmxsim_state state;
+    assert_int_equal(vmxsim_machine_write(machine, 4, &handler, sizeof handler), VMXSIM_OK);
+    vmxsim_vcpu_get_state(vcpu, &state);
+    state.dr[0] = cases[i].dr0;
+    state.dr[1] = CODE;
+    state.dr7 |= cases[i].dr7;
+    assert_int_equal(vmxsim_vcpu_set_state(vcpu, &state), VMXSIM_OK);
+    assert_int_equal(vmxsim_machine_run(machine, 1000, &result), VMXSIM_OK);
+    assert_int_equal(result.reason, VMXSIM_STOP_BUDGET);
+    assert_int_equal(result.instructions, cases[i].executed);
+    assert_in_range(result.cycles, 1000, 1001);
+    vmxsim_machine_destroy(machine);
+  }
+}
+
 static void a_breakpoint_stops_before_its_instruction(void **test) {
   (void)test;
   vmxsim_machine *machine = create(1);
@@ -226,6 +254,7 @@ int main(void) {
       cmocka_unit_test(a_loop_runs_to_its_halt),
       cmocka_unit_test(single_steps_are_the_same_run),
       cmocka_unit_test(a_budget_stops_it),
+      cmocka_unit_test(so_it_does_where_only_events_follow_each_other),
       cmocka_unit_test(a_breakpoint_stops_before_its_instruction),
       cmocka_unit_test(ports_reach_the_embedder),
       cmocka_unit_test(an_exception_goes_through_the_ivt),

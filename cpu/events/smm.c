@@ -5,6 +5,7 @@
  * registers here, and what else has to come back.
  */
 #include "cpu/events/events.h"
+#include "cpu/exec/processor_trace.h"
 #include "cpu/exec/system.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/observe.h"
@@ -50,7 +51,7 @@ struct extra {
   uint64_t rflags, revision, halt, flags;
   uint64_t gdt_limit, idt_limit;
 };
-enum { EXTRA_NMI_BLOCKED = 1, EXTRA_STI = 2, EXTRA_MOV_SS = 4 };
+enum { EXTRA_NMI_BLOCKED = 1, EXTRA_STI = 2, EXTRA_MOV_SS = 4, EXTRA_TRACE = 8 };
 
 /* Segment numbers as far as there are six, then LDTR and TR. */
 static struct vmxsim_segment *segment_at(struct vcpu *v, unsigned i) {
@@ -136,7 +137,7 @@ static void save_state(struct vcpu *v) {
                     .revision = is_64_bit(v) ? REVISION_64 : REVISION_32,
                     .halt = v->s.activity == VMXSIM_HLT};
   x.flags = (v->s.blocking_by_nmi ? EXTRA_NMI_BLOCKED : 0U) | (v->s.blocking_by_sti ? EXTRA_STI : 0U) |
-            (v->s.blocking_by_mov_ss ? EXTRA_MOV_SS : 0U);
+            (v->s.blocking_by_mov_ss ? EXTRA_MOV_SS : 0U) | (v->s.rtit_ctl & RTIT_CTL_TRACE_EN ? EXTRA_TRACE : 0U);
   uint64_t smbase = v->s.smbase, io = zero_io;
   transfer_all(v, true, &x);
   transfer(v, true, SMBASE, 4, &smbase);
@@ -163,6 +164,7 @@ void smm_enter(struct vcpu *v) {
   v->s.rip = 0x8000;
   v->s.dr7 = DR7_FIXED;
   v->s.ssp = 0;
+  v->s.rtit_ctl &= ~RTIT_CTL_TRACE_EN; /* SDM 3C, "Intel Processor Trace": "System Management Mode (SMM)" */
   load_segments(v);
   control_set(v, v->s.cr0 & ~(CR0_PE | CR0_EM | CR0_TS | CR0_PG), v->s.cr3, 0, 0);
   mem_breakpoints_changed(v);
@@ -207,6 +209,7 @@ void smm_resume(struct vcpu *v) {
   v->s.blocking_by_sti = x.flags & EXTRA_STI;
   v->s.blocking_by_mov_ss = x.flags & EXTRA_MOV_SS;
   v->shadow_is_new = true; /* RSM itself does not end them */
+  v->s.rtit_ctl = (v->s.rtit_ctl & ~RTIT_CTL_TRACE_EN) | (x.flags & EXTRA_TRACE ? RTIT_CTL_TRACE_EN : 0);
   v->s.activity = x.halt & 1 ? VMXSIM_HLT : VMXSIM_ACTIVE;
   flags_write(v, (x.rflags & RFLAGS_DEFINED) | RFLAGS_ALWAYS_1);
   v->resume_is_new = x.rflags & RFLAGS_RF;

@@ -5,6 +5,7 @@
 
 #include "cpu/allocate.h"
 #include "cpu/exec/cpuid_table.h"
+#include "cpu/exec/processor_trace.h"
 #include "cpu/exec/system.h"
 #include "cpu/timing/caches.h"
 
@@ -90,14 +91,20 @@ static void add_xsave(struct cpuid_table *t) {
   }
 }
 
+static void add_trace(struct cpuid_table *t, const struct vmxsim_capabilities *c) {
+  if (!vmxsim_has_feature(c, VMXSIM_FEATURE_pt)) return;
+  t->max_basic = 0x14;
+  set(t, 0x14, 0, 1, TRACE_CAPABILITIES, TRACE_OUTPUTS, 0);
+  set(t, 0x14, 1, TRACE_RANGES, 0, 0, 0);
+}
+
 static void add_identity(struct cpuid_table *t, const struct vmxsim_capabilities *c,
                          const struct vmxsim_profile *profile) {
   uint32_t brand[12];
   cpuid_identify(profile, &t->signature, (char *)brand);
-  t->max_basic = t->xcr0 ? 0xd : 0xb;
-  set(t, 0, 0, t->max_basic, 0x756e6547, 0x6c65746e, 0x49656e69); /* GenuineIntel */
-  set(t, 1, 0, t->signature, 8 << 8, 0, 0);                       /* CLFLUSH: 64 bytes */
-  set(t, 5, 0, 64, 64, 3, 0x10); /* MONITOR: lines; interrupts as breaks; one C1 state */
+  set(t, 0, 0, 0, 0x756e6547, 0x6c65746e, 0x49656e69); /* GenuineIntel; EAX is max_basic */
+  set(t, 1, 0, t->signature, 8 << 8, 0, 0);            /* CLFLUSH: 64 bytes */
+  set(t, 5, 0, 64, 64, 3, 0x10);                       /* MONITOR: lines; interrupts as breaks; one C1 state */
   set(t, 0x80000000, 0, 0x80000008, 0, 0, 0);
   for (uint32_t i = 0; i < 3; i++)
     set(t, 0x80000002 + i, 0, brand[4 * i], brand[4 * i + 1], brand[4 * i + 2], brand[4 * i + 3]);
@@ -122,10 +129,12 @@ struct cpuid_table *cpuid_table_create(const struct vmxsim_allocator *allocator,
   if (changes) t->instructions = (t->instructions | changes->on) & ~changes->off;
   t->xcr0 = choose_xcr0(t);
   t->xss = choose_xss(t);
+  t->max_basic = t->xcr0 ? 0xd : 0xb;
   add_identity(t, c, profile);
   add_caches(t);
   add_topology(t);
   add_xsave(t);
+  add_trace(t, c);
   add_features(t, c);
   count_leaf_7(t);
   return t;
@@ -166,7 +175,7 @@ bool cpuid_has_flush_l1d(const struct cpuid_table *t) {
 }
 
 static bool has_subleaves(uint32_t leaf) {
-  return leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd;
+  return leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd || leaf == 0x14;
 }
 
 static uint32_t max_basic(const struct vcpu *v) {

@@ -1,13 +1,13 @@
-/* What the capabilities of a real processor name and this one does not do: performance counters, Processor Trace, MPX,
- * architectural LBRs, user interrupts, FRED, LASS. CPUID never shows them (cpuid_features.def), so their controls,
- * their bits of CR4 and of MSRs go, too: RDMSR and VM entries agree with CPUID. */
+/* What the capabilities of a real processor name and this one does not do: performance counters, MPX,
+ * architectural LBRs, user interrupts, FRED, LASS, Processor Trace in VMX operation. CPUID never shows them
+ * (cpuid_features.def), so their controls, their bits of CR4 and of MSRs go, too: RDMSR and VM entries agree with
+ * CPUID. */
 #include <string.h>
 
 #include "cpu/exec/system.h"
 #include "vmcs/architecture.h"
 
 static const char *const missing[] = {
-    "-pt",
     "-mpx",
     "-arch_lbr",
     "-uintr",

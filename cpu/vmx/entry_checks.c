@@ -18,7 +18,7 @@ static uint64_t note(struct vmxsim_vmx *vmx, enum vmxsim_processor_item item, ui
 }
 
 static bool trace_is_enabled(struct vmxsim_vmx *vmx) {
-  return vmxsim_has_feature(vmx->capabilities, VMXSIM_FEATURE_pt) && (vmx_read_usual_msr(vmx, USUAL_RTIT_CTL) & 1);
+  return vmx_allows_trace(vmx) && (vmx_read_usual_msr(vmx, USUAL_RTIT_CTL) & 1);
 }
 
 /* What #UD, VM exits and #GP(0) come from has been looked at before: those items (CS.L too) stay as they are usual. */

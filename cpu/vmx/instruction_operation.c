@@ -25,6 +25,7 @@ enum vmxsim_vmx_result vmx_vmxon(struct vmxsim_vmx *vmx, const struct vmxsim_vmx
   vmx->in_vmx_operation = true;
   vmx->vmxon_pointer = pointer;
   vmx->current = VMXSIM_NO_VMCS;
+  if (!vmx_allows_trace(vmx)) vmx_end_trace(vmx);
   return vmx_succeed(vmx, instruction);
 }
 

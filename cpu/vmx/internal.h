@@ -117,6 +117,9 @@ void vmx_save_guest_msrs(struct vmxsim_vmx *vmx);
 void vmx_load_host_msrs(struct vmxsim_vmx *vmx);
 /* Those that nearly every VM entry or VM exit looks at: 0 where the processor around has none. */
 enum vmx_usual_msr { USUAL_BNDCFGS, USUAL_LBR_CTL, USUAL_RTIT_CTL, USUAL_UINTR_MISC };
+/* Intel PT in VMX operation: without it VMXON ends a trace. */
+bool vmx_allows_trace(const struct vmxsim_vmx *vmx);
+void vmx_end_trace(struct vmxsim_vmx *vmx);
 uint64_t vmx_read_usual_msr(struct vmxsim_vmx *vmx, enum vmx_usual_msr which);
 
 #endif

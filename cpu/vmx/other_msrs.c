@@ -46,6 +46,15 @@ uint64_t vmx_read_usual_msr(struct vmxsim_vmx *vmx, enum vmx_usual_msr which) {
   return 0;
 }
 
+bool vmx_allows_trace(const struct vmxsim_vmx *vmx) {
+  return vmxsim_has_feature(vmx->capabilities, VMXSIM_FEATURE_pt) && (vmx->capabilities->ia32_vmx_misc & VMX_MISC_PT);
+}
+
+void vmx_end_trace(struct vmxsim_vmx *vmx) {
+  const uint64_t ctl = vmx_read_usual_msr(vmx, USUAL_RTIT_CTL);
+  if (ctl & RTIT_CTL_TRACE_EN) write(vmx, MSR_IA32_RTIT_CTL, ctl & ~RTIT_CTL_TRACE_EN);
+}
+
 static void write_uinv(struct vmxsim_vmx *vmx, uint64_t uinv) {
   write(vmx, MSR_IA32_UINTR_MISC, (vmx_read_usual_msr(vmx, USUAL_UINTR_MISC) & ~UINV) | (uinv << UINV_SHIFT & UINV));
 }

@@ -6,6 +6,7 @@
 #include "cpu/exec/cet.h"
 #include "cpu/exec/exec.h"
 #include "cpu/exec/flags.h"
+#include "cpu/exec/processor_trace.h"
 #include "libvmxsim/machine/float_environment.h"
 #include "libvmxsim/machine/progress.h"
 #include "libvmxsim/machine/trace_hash.h"
@@ -63,7 +64,8 @@ static bool is_careful(const struct vmxsim_vcpu *vcpu) {
   const struct vcpu *v = &vcpu->cpu;
   enum { DR7_ENABLES = 0xff };
   return (v->s.rflags & FLAG_TF) || v->s.blocking_by_sti || v->s.blocking_by_mov_ss || (v->s.dr7 & DR7_ENABLES) ||
-         observes(v, VMXSIM_EVENT_instruction) || vmxsim_vmx_on(&v->vmx, primary, monitor_trap_flag);
+         trace_may_stop(v) || observes(v, VMXSIM_EVENT_instruction) ||
+         vmxsim_vmx_on(&v->vmx, primary, monitor_trap_flag);
 }
 
 /* --- executing ops ------------------------------------------------------------------------------------------------ */
@@ -225,6 +227,7 @@ static void try_step(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single, bool
     deliver_before_instruction(vcpu);
     return;
   }
+  if (trace_may_stop(v)) trace_reach(v);
   if (v->attention) v->attention &= ATTENTION_STOP;
   if (vmxsim_vmx_on(&v->vmx, primary, monitor_trap_flag)) vcpu_attend(v, ATTENTION_BOUNDARY); /* REP: each element */
   v->next_event = limit;

@@ -749,6 +749,20 @@ static void test_smm_64(void **state) {
   assert_int_equal(v->cpl, 3);
 }
 
+static void test_smm_suspends_tracing(void **state) {
+  (void)state;
+  const uint64_t ctl = RTIT_CTL_TRACE_EN | BIT(6) | BIT(2);
+  long_mode(0);
+  v->s.smbase = 0x20000;
+  v->s.rtit_ctl = ctl;
+  CODE_AT(0x28000, "\x0f\xaa"); /* rsm */
+  events_signal_smi(v);
+  step();
+  assert_int_equal(v->s.rtit_ctl, ctl & ~RTIT_CTL_TRACE_EN);
+  step();
+  assert_int_equal(v->s.rtit_ctl, ctl);
+}
+
 static void test_smm_32(void **state) {
   (void)state;
   recreate("yonah");
@@ -1053,6 +1067,7 @@ int main(void) {
       TEST(test_startup_behind_init),
       TEST(test_smm_64),
       TEST(test_smm_32),
+      TEST(test_smm_suspends_tracing),
       TEST(test_smbase_relocation_and_halt),
       TEST(test_rsm_outside_smm),
       TEST(test_shadow_stack_same_level),

@@ -81,14 +81,13 @@ static void a_budget_stops_it(void **test) {
   vmxsim_machine_destroy(machine);
 }
 
-/* #DB whose delivery, or whose handler's first instruction, hits a breakpoint again: no instruction is ever executed. */
+/* #DB whose delivery, or whose handler's first instruction, hits a breakpoint again: no instruction is ever executed.
+ */
 static void so_it_does_where_only_events_follow_each_other(void **test) {
   (void)test;
   static const uint8_t reads_ivt[] = {0xa1, 0x04, 0x00}; /* mov ax,[4] */
   enum { HANDLER = 0x2000, IVT_READ = 0xf0001, BOTH_EXECUTED = 5 };
-  static const struct {
-    uint64_t dr0, dr7, executed;
-  } cases[] = {{4, IVT_READ, 1}, {HANDLER, BOTH_EXECUTED, 0}};
+  static const struct { uint64_t dr0, dr7, executed; } cases[] = {{4, IVT_READ, 1}, {HANDLER, BOTH_EXECUTED, 0}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     static const uint32_t handler = HANDLER;
     vmxsim_machine *machine = create(1);
@@ -105,6 +104,31 @@ static void so_it_does_where_only_events_follow_each_other(void **test) {
     assert_int_equal(result.reason, VMXSIM_STOP_BUDGET);
     assert_int_equal(result.instructions, cases[i].executed);
     assert_in_range(result.cycles, 1000, 1001);
+    vmxsim_machine_destroy(machine);
+  }
+}
+
+/* Intel PT: the second range stops tracing; what lies before it is traced. */
+static void tracing_stops_where_it_is_told_to(void **test) {
+  (void)test;
+  static const uint8_t code[] = {0x90, 0x90, 0x90, 0xf4}; /* nop; nop; nop; hlt */
+  for (uint64_t at = CODE + 1; at <= CODE + sizeof code; at++) {
+    vmxsim_machine *machine = create(1);
+    vmxsim_vcpu *vcpu = load(machine, code, sizeof code);
+    struct vmxsim_run_result result;
+    struct vmxsim_state state;
+    vmxsim_vcpu_get_state(vcpu, &state);
+    state.rtit_ctl = UINT64_C(0x2000000045); /* ADDR1 stops; FabricEn, OS, TraceEn */
+    state.rtit_addr[2] = state.rtit_addr[3] = at;
+    assert_int_equal(vmxsim_vcpu_set_state(vcpu, &state), VMXSIM_OK);
+    for (uint64_t i = CODE; i <= CODE + 3; i++) {
+      vmxsim_vcpu_get_state(vcpu, &state);
+      assert_int_equal(state.rtit_status, i > at ? 0x20 : 0);
+      vmxsim_machine_step(machine, &result);
+    }
+    assert_int_equal(vmxsim_machine_run(machine, 0, &result), VMXSIM_OK);
+    vmxsim_vcpu_get_state(vcpu, &state);
+    assert_int_equal(state.rtit_status, at < CODE + sizeof code ? 0x20 : 0);
     vmxsim_machine_destroy(machine);
   }
 }
@@ -255,6 +279,7 @@ int main(void) {
       cmocka_unit_test(single_steps_are_the_same_run),
       cmocka_unit_test(a_budget_stops_it),
       cmocka_unit_test(so_it_does_where_only_events_follow_each_other),
+      cmocka_unit_test(tracing_stops_where_it_is_told_to),
       cmocka_unit_test(a_breakpoint_stops_before_its_instruction),
       cmocka_unit_test(ports_reach_the_embedder),
       cmocka_unit_test(an_exception_goes_through_the_ivt),

@@ -254,6 +254,50 @@ static void test_msr_ranges(void **state) {
   assert_false(written(0x2ff, 0x106));
 }
 
+/* Intel PT: with the trace transport subsystem as its only output, two ranges of addresses, no cycle-accurate mode. */
+static void test_processor_trace(void **state) {
+  (void)state;
+  enum { CTL = MSR_IA32_RTIT_CTL, STATUS, CR3_MATCH, ADDR0_A = MSR_IA32_RTIT_ADDR0_A, ADDR0_B, ADDR1_A, ADDR1_B };
+  enum { OS = 4, USER = 8, FABRIC = 0x40, CR3_FILTER = 0x80, FILTERS = 1 };
+  const uint64_t range_0 = UINT64_C(1) << 32;
+  long_mode(0);
+  assert_false(readable(0x560) || readable(0x561) || readable(ADDR1_B + 1)); /* output to memory; a third range */
+  for (unsigned bit = 0; bit < 64; bit++) {
+    const bool exists = (UINT64_C(0x3300002ccc) >> bit) & 1; /* of ADDRn_CFG 1 and 2 */
+    assert_int_equal(written(CTL, BIT(bit)), exists);
+  }
+  assert_false(written(CTL, 3 * range_0));
+  assert_false(written(CTL, RTIT_CTL_TRACE_EN | OS)); /* to nowhere */
+  assert_true(written(ADDR0_A, CODE) && written(ADDR0_B, CODE + 0xfff) && written(ADDR1_B, UINT64_MAX));
+  assert_false(written(ADDR0_A, NON_CANONICAL));
+  assert_true(written(STATUS, 0x37));
+  assert_int_equal(read_msr(STATUS), 0x30);
+  assert_false(written(STATUS, 8) || written(STATUS, BIT(32)) || written(CR3_MATCH, BIT(4)));
+  assert_true(written(CTL, RTIT_CTL_TRACE_EN | FABRIC | OS)); /* Stopped and Error: not triggered */
+  assert_int_equal(read_msr(STATUS), 0x30);
+  assert_true(written(CTL, 0) && written(STATUS, 0) && written(CR3_MATCH, v->s.cr3 ^ BIT(12)));
+  static const struct {
+    uint64_t ctl;
+    unsigned status;
+  } cases[] = {
+      {OS, 7}, {USER, 5}, {OS | CR3_FILTER, 5}, {OS | (uint64_t)FILTERS << 32, 7}, {OS | (uint64_t)FILTERS << 36, 6}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const uint64_t on = cases[i].ctl | FABRIC | RTIT_CTL_TRACE_EN;
+    assert_true(written(CTL, on));
+    assert_int_equal(read_msr(STATUS), cases[i].status);
+    assert_true(written(CTL, on)); /* the same again */
+    assert_false(written(CTL, on ^ USER));
+    assert_false(written(STATUS, 0) || written(CR3_MATCH, 0) || written(ADDR0_A, 0));
+    assert_true(written(CTL, 0));
+    assert_true(written(ADDR1_A, CODE + 0x1000));
+  }
+  recreate("max,-pt");
+  uint32_t r[4];
+  cpuid_execute(v, 7, 0, r);
+  assert_false(r[CPUID_EBX] & BIT(25));
+  assert_false(readable(CTL) || readable(ADDR0_A));
+}
+
 static void test_msrs_of_old_processors(void **state) {
   (void)state;
   recreate("yonah");
@@ -316,7 +360,7 @@ static void test_cpuid(void **state) {
   assert_false(r[CPUID_EDX] & BIT(9));
   cpuid(0xa, 0, r);
   assert_int_equal(r[0] | r[1] | r[2] | r[3], 0); /* no performance counters */
-  cpuid(0xd, 0, highest);
+  cpuid(0x14, 0, highest);
   cpuid(0x40000000, 0, r);
   assert_memory_equal(r, highest, sizeof r);
   cpuid(0x80000008, 0, r);
@@ -910,6 +954,7 @@ int main(void) {
       TEST(test_msr_instructions),
       TEST(test_msr_values),
       TEST(test_msr_ranges),
+      TEST(test_processor_trace),
       TEST(test_msrs_of_old_processors),
       TEST(test_efer),
       TEST(test_tsc),

@@ -79,6 +79,10 @@ static void a_mistyped_name_finds_the_near_one(void **state) {
   const char *nearest[3];
   assert_true(vmxsim_field_nearest("guest_rflag", 11, nearest, 3) >= 1);
   assert_string_equal(nearest[0], "guest_rflags");
+  assert_int_equal(vmxsim_field_nearest("guest_rpi", 9, nearest, 1), 1);
+  assert_string_equal(nearest[0], "guest_rip");
+  assert_int_equal(vmxsim_field_nearest("guest_rps", 9, nearest, 1), 1);
+  assert_string_equal(nearest[0], "guest_rsp");
 }
 
 static void fields_exist_as_capabilities_say(void **state) {

@@ -58,30 +58,41 @@ bool names_hexadecimal(const char *name, size_t length, uint64_t *value) {
   return true;
 }
 
-/* Levenshtein distance of the folded names, with one row; names beyond the row's length are far. */
-static unsigned distance_of(const char *known, const char *name, size_t length) {
-  enum { LENGTH_MAX = 80 };
-  unsigned row[LENGTH_MAX + 1];
-  size_t columns = 0;
-  char folded[LENGTH_MAX];
+enum { LENGTH_MAX = 80 };
+
+/* Without what does not count; SIZE_MAX: longer than any name. */
+static size_t fold_name(char folded[LENGTH_MAX], const char *name, size_t length) {
+  size_t count = 0;
   for (size_t i = 0; i < length; i++) {
     if (!counts(name[i])) continue;
-    if (columns == LENGTH_MAX) return ~0u;
-    folded[columns++] = fold(name[i]);
+    if (count == LENGTH_MAX) return SIZE_MAX;
+    folded[count++] = fold(name[i]);
   }
-  for (size_t i = 0; i <= columns; i++) row[i] = (unsigned)i;
-  for (unsigned line = 1; *known; known++) {
-    if (!counts(*known)) continue;
-    unsigned diagonal = row[0];
-    row[0] = line++;
-    for (size_t i = 1; i <= columns; i++) {
-      const unsigned replaced = diagonal + (folded[i - 1] != fold(*known));
-      diagonal = row[i];
-      const unsigned shorter = (row[i] < row[i - 1] ? row[i] : row[i - 1]) + 1;
-      row[i] = replaced < shorter ? replaced : shorter;
+  return count;
+}
+
+static unsigned least(unsigned a, unsigned b) {
+  return a < b ? a : b;
+}
+
+/* Characters to replace, insert, leave out, or exchange with their neighbour (each once). */
+static unsigned distance_of(const char *known, const char *name, size_t length) {
+  unsigned rows[3][LENGTH_MAX + 1]; /* of this character of `known` and of the two before it */
+  char a[LENGTH_MAX], b[LENGTH_MAX];
+  const size_t lines = fold_name(a, known, names_length(known)), columns = fold_name(b, name, length);
+  if (lines == SIZE_MAX || columns == SIZE_MAX) return ~0u;
+  for (size_t j = 0; j <= columns; j++) rows[0][j] = (unsigned)j;
+  for (size_t i = 1; i <= lines; i++) {
+    unsigned *const row = rows[i % 3];
+    const unsigned *const above = rows[(i + 2) % 3], *const above_that = rows[(i + 1) % 3];
+    row[0] = (unsigned)i;
+    for (size_t j = 1; j <= columns; j++) {
+      row[j] = least(least(row[j - 1], above[j]) + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
+      const bool exchanged = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (exchanged) row[j] = least(row[j], above_that[j - 2] + 1);
     }
   }
-  return row[columns];
+  return rows[lines % 3][columns];
 }
 
 void nearest_begin(struct nearest *nearest, size_t max) {

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "cpu/timing/transitions.h"
+#include "cpu/vectors.h"
 #include "decode/decode.h"
 #include "vmxsim/allocator.h"
 #include "vmxsim/capabilities.h"
@@ -240,27 +241,5 @@ static inline bool vcpu_in_ia32e_mode(const struct vcpu *v) {
 /* Raising exceptions: always "return vcpu_raise_...(...)" from a handler, which has committed nothing. cpu/events. */
 void vcpu_raise(struct vcpu *vcpu, unsigned vector);
 void vcpu_raise_with_code(struct vcpu *vcpu, unsigned vector, uint32_t error_code);
-enum vector {
-  VECTOR_DE = 0,
-  VECTOR_DB = 1,
-  VECTOR_NMI = 2,
-  VECTOR_BP = 3,
-  VECTOR_OF = 4,
-  VECTOR_BR = 5,
-  VECTOR_UD = 6,
-  VECTOR_NM = 7,
-  VECTOR_DF = 8,
-  VECTOR_TS = 10,
-  VECTOR_NP = 11,
-  VECTOR_SS = 12,
-  VECTOR_GP = 13,
-  VECTOR_PF = 14,
-  VECTOR_MF = 16,
-  VECTOR_AC = 17,
-  VECTOR_MC = 18,
-  VECTOR_XM = 19,
-  VECTOR_VE = 20,
-  VECTOR_CP = 21,
-};
 
 #endif

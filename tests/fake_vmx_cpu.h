@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-#include "vmcs/architecture.h"
+#include "cpu/registers.h"
+#include "cpu/vectors.h"
 #include "vmxsim/vmxsim.h"
 
 enum {
@@ -22,9 +23,6 @@ enum {
   BITMAP_B = 0x87000,
   BITMAP_MSR = 0x88000,
 };
-#define FLAG_CF BIT(0)
-#define FLAG_ZF BIT(6)
-#define SIX_FLAGS (BIT(0) | BIT(2) | BIT(4) | BIT(6) | BIT(7) | BIT(11))
 
 struct fake_cpu {
   struct vmxsim_state state;
@@ -176,13 +174,13 @@ static inline enum vmxsim_vmx_result fake_execute(struct fake_cpu *cpu, enum vmx
 
 static inline uint64_t fake_vmread(struct fake_cpu *cpu, vmxsim_field field) {
   assert_int_equal(fake_execute(cpu, VMXSIM_VMREAD, 0, vmxsim_field_encoding(field)), VMXSIM_VMX_DONE);
-  assert_int_equal(cpu->state.rflags & SIX_FLAGS, 0);
+  assert_int_equal(cpu->state.rflags & RFLAGS_ARITHMETIC, 0);
   return fake_operand(cpu);
 }
 
 static inline void fake_vmwrite(struct fake_cpu *cpu, vmxsim_field field, uint64_t value) {
   assert_int_equal(fake_execute(cpu, VMXSIM_VMWRITE, value, vmxsim_field_encoding(field)), VMXSIM_VMX_DONE);
-  assert_int_equal(cpu->state.rflags & SIX_FLAGS, 0);
+  assert_int_equal(cpu->state.rflags & RFLAGS_ARITHMETIC, 0);
 }
 #define VMREAD(cpu, field) fake_vmread((cpu), VMXSIM_FIELD_##field)
 #define VMWRITE(cpu, field, value) fake_vmwrite((cpu), VMXSIM_FIELD_##field, (value))
@@ -207,7 +205,7 @@ static inline void fake_reset(struct fake_cpu *cpu, const char *processor) {
   cpu->capabilities = profile->capabilities;
   cpu->state = (struct vmxsim_state){
       .rip = 0x1000,
-      .rflags = 2 | SIX_FLAGS,
+      .rflags = 2 | RFLAGS_ARITHMETIC,
       .cr0 = 0x80050033,
       .cr3 = 0x11000,
       .cr4 = CR4_PAE | CR4_VMXE,
@@ -228,7 +226,7 @@ static inline void fake_reset(struct fake_cpu *cpu, const char *processor) {
 
 static inline void fake_succeeds(struct fake_cpu *cpu, enum vmxsim_vmx_opcode opcode, uint64_t operand) {
   assert_int_equal(fake_execute(cpu, opcode, operand, 0), VMXSIM_VMX_DONE);
-  assert_int_equal(cpu->state.rflags & SIX_FLAGS, 0);
+  assert_int_equal(cpu->state.rflags & RFLAGS_ARITHMETIC, 0);
 }
 
 /* VMXON, VMPTRLD of VMCS_A, and every field of a template by VMWRITE. */
@@ -267,13 +265,13 @@ static inline void fake_exit(struct fake_cpu *cpu, uint16_t reason) {
 static inline void fake_fails_valid(struct fake_cpu *cpu, enum vmxsim_vmx_opcode opcode, uint64_t operand,
                                     uint64_t value, unsigned error) {
   assert_int_equal(fake_execute(cpu, opcode, operand, value), VMXSIM_VMX_DONE);
-  assert_int_equal(cpu->state.rflags & SIX_FLAGS, FLAG_ZF);
+  assert_int_equal(cpu->state.rflags & RFLAGS_ARITHMETIC, RFLAGS_ZF);
   assert_int_equal(VMREAD(cpu, vm_instruction_error), error);
 }
 
 static inline void fake_fails_invalid(struct fake_cpu *cpu, enum vmxsim_vmx_opcode opcode, uint64_t operand) {
   assert_int_equal(fake_execute(cpu, opcode, operand, 0), VMXSIM_VMX_DONE);
-  assert_int_equal(cpu->state.rflags & SIX_FLAGS, FLAG_CF);
+  assert_int_equal(cpu->state.rflags & RFLAGS_ARITHMETIC, RFLAGS_CF);
 }
 
 static inline void fake_faults(struct fake_cpu *cpu, enum vmxsim_vmx_opcode opcode, uint64_t operand, unsigned vector) {

@@ -1,7 +1,6 @@
 /* The VMX engine: its instructions, over a fake processor. Entries are test_vmx_entry.c's, exits test_vmx_exit.c's. */
 #include "tests/fake_vmx_cpu.h"
 
-enum { UD = 6, GP = 13 };
 #define PROCESSOR "skylake-server"
 
 static struct fake_cpu cpu;
@@ -30,7 +29,7 @@ static void undefined_outside_vmx_operation(void **state) {
   (void)state;
   fake_reset(&cpu, PROCESSOR);
   for (unsigned opcode = 0; opcode < VMXSIM_VMX_OPCODES; opcode++) {
-    if (opcode != VMXSIM_VMXON) fake_faults(&cpu, (enum vmxsim_vmx_opcode)opcode, VMCS_A, UD);
+    if (opcode != VMXSIM_VMXON) fake_faults(&cpu, (enum vmxsim_vmx_opcode)opcode, VMCS_A, VECTOR_UD);
   }
 }
 
@@ -40,20 +39,20 @@ static void undefined_in_wrong_modes(void **state) {
   cpu.state.segment[VMXSIM_CS].access_rights &= ~(uint32_t)AR_L; /* compatibility mode; before #GP(0) */
   cpu.state.segment[VMXSIM_SS].access_rights |= 0x60;
   for (unsigned opcode = 0; opcode < VMXSIM_VMX_OPCODES; opcode++) {
-    fake_faults(&cpu, (enum vmxsim_vmx_opcode)opcode, VMCS_A, UD);
+    fake_faults(&cpu, (enum vmxsim_vmx_opcode)opcode, VMCS_A, VECTOR_UD);
   }
   fake_set_up(&cpu, PROCESSOR, "long-mode");
   cpu.state.efer = 0;
   cpu.state.rflags |= RFLAGS_VM;
   for (unsigned opcode = 0; opcode < VMXSIM_VMX_OPCODES; opcode++) {
-    fake_faults(&cpu, (enum vmxsim_vmx_opcode)opcode, VMCS_A, UD);
+    fake_faults(&cpu, (enum vmxsim_vmx_opcode)opcode, VMCS_A, VECTOR_UD);
   }
   fake_reset(&cpu, PROCESSOR);
   cpu.state.cr4 &= ~CR4_VMXE;
-  fake_faults(&cpu, VMXSIM_VMXON, VMXON_REGION, UD);
+  fake_faults(&cpu, VMXSIM_VMXON, VMXON_REGION, VECTOR_UD);
   fake_reset(&cpu, PROCESSOR);
   cpu.state.cr0 &= ~(CR0_PE | CR0_PG);
-  fake_faults(&cpu, VMXSIM_VMXON, VMXON_REGION, UD);
+  fake_faults(&cpu, VMXSIM_VMXON, VMXON_REGION, VECTOR_UD);
 }
 
 static void forbidden_above_cpl_0(void **state) {
@@ -61,7 +60,7 @@ static void forbidden_above_cpl_0(void **state) {
   fake_set_up(&cpu, PROCESSOR, "long-mode");
   cpu.state.segment[VMXSIM_SS].access_rights |= 0x60;
   for (unsigned opcode = 0; opcode < VMXSIM_VMX_OPCODES; opcode++) {
-    if (opcode != VMXSIM_VMFUNC) fake_faults(&cpu, (enum vmxsim_vmx_opcode)opcode, VMCS_A, GP);
+    if (opcode != VMXSIM_VMFUNC) fake_faults(&cpu, (enum vmxsim_vmx_opcode)opcode, VMCS_A, VECTOR_GP);
   }
 }
 
@@ -90,10 +89,10 @@ static void exits_in_non_root_operation(void **state) {
     assert_int_equal(VMREAD(&cpu, vm_exit_instruction_information), 0x77);
   }
   fake_enter(&cpu, VMXSIM_VMRESUME);
-  fake_faults(&cpu, VMXSIM_VMFUNC, 0, UD);
+  fake_faults(&cpu, VMXSIM_VMFUNC, 0, VECTOR_UD);
   /* VMCALL exits from every mode, the others are undefined in compatibility mode. */
   cpu.state.segment[VMXSIM_CS].access_rights &= ~(uint32_t)AR_L;
-  fake_faults(&cpu, VMXSIM_VMREAD, 0, UD);
+  fake_faults(&cpu, VMXSIM_VMREAD, 0, VECTOR_UD);
   assert_int_equal(fake_execute(&cpu, VMXSIM_VMCALL, 0, 0), VMXSIM_VMX_EXITED);
 }
 
@@ -110,18 +109,18 @@ static void vmxon_conditions(void **state) {
   (void)state;
   fake_reset(&cpu, PROCESSOR);
   cpu.state.feature_control = 4;
-  fake_faults(&cpu, VMXSIM_VMXON, VMXON_REGION, GP);
+  fake_faults(&cpu, VMXSIM_VMXON, VMXON_REGION, VECTOR_GP);
   cpu.state.feature_control = 1;
-  fake_faults(&cpu, VMXSIM_VMXON, VMXON_REGION, GP);
+  fake_faults(&cpu, VMXSIM_VMXON, VMXON_REGION, VECTOR_GP);
   cpu.state.feature_control = 5;
   cpu.a20_masked = true;
-  fake_faults(&cpu, VMXSIM_VMXON, VMXON_REGION, GP);
+  fake_faults(&cpu, VMXSIM_VMXON, VMXON_REGION, VECTOR_GP);
   cpu.a20_masked = false;
   cpu.state.cr0 &= ~BIT(5); /* NE is fixed to 1 */
-  fake_faults(&cpu, VMXSIM_VMXON, VMXON_REGION, GP);
+  fake_faults(&cpu, VMXSIM_VMXON, VMXON_REGION, VECTOR_GP);
   cpu.state.cr0 |= BIT(5);
   cpu.state.cr4 |= BIT(63); /* fixed to 0 */
-  fake_faults(&cpu, VMXSIM_VMXON, VMXON_REGION, GP);
+  fake_faults(&cpu, VMXSIM_VMXON, VMXON_REGION, VECTOR_GP);
   cpu.state.cr4 &= ~BIT(63);
   cpu.operand_faults = true;
   assert_int_equal(fake_execute(&cpu, VMXSIM_VMXON, VMXON_REGION, 0), VMXSIM_VMX_PENDING);
@@ -213,11 +212,11 @@ static void operands_that_fault(void **state) {
   static const enum vmxsim_vmx_opcode opcodes[] = {VMXSIM_VMPTRLD, VMXSIM_VMPTRST, VMXSIM_VMCLEAR, VMXSIM_VMREAD,
                                                    VMXSIM_VMWRITE};
   fake_set_up(&cpu, PROCESSOR, "long-mode");
-  cpu.state.rflags |= SIX_FLAGS;
+  cpu.state.rflags |= RFLAGS_ARITHMETIC;
   cpu.operand_faults = true;
   for (size_t i = 0; i < sizeof opcodes / sizeof *opcodes; i++) {
     assert_int_equal(fake_execute(&cpu, opcodes[i], 0, VMXSIM_ENCODING_guest_rip), VMXSIM_VMX_PENDING);
-    assert_int_equal(cpu.state.rflags & SIX_FLAGS, SIX_FLAGS);
+    assert_int_equal(cpu.state.rflags & RFLAGS_ARITHMETIC, RFLAGS_ARITHMETIC);
   }
   assert_int_equal(fake_execute(&cpu, VMXSIM_INVEPT, 0, 2), VMXSIM_VMX_PENDING);
   assert_int_equal(fake_execute(&cpu, VMXSIM_INVVPID, 0, 2), VMXSIM_VMX_PENDING);
@@ -267,20 +266,20 @@ static void invalidation_operands(void **state) {
   (void)state;
   fake_set_up(&cpu, PROCESSOR, "long-mode");
   assert_int_equal(fake_execute(&cpu, VMXSIM_INVEPT, 0, 2), VMXSIM_VMX_DONE);
-  assert_int_equal(cpu.state.rflags & SIX_FLAGS, 0);
+  assert_int_equal(cpu.state.rflags & RFLAGS_ARITHMETIC, 0);
   fake_fails_valid(&cpu, VMXSIM_INVEPT, 0, 1, 28); /* EPTP 0 */
   assert_int_equal(fake_execute(&cpu, VMXSIM_INVEPT, 0x101e, 1), VMXSIM_VMX_DONE);
-  assert_int_equal(cpu.state.rflags & SIX_FLAGS, 0);
+  assert_int_equal(cpu.state.rflags & RFLAGS_ARITHMETIC, 0);
   fake_fails_valid(&cpu, VMXSIM_INVEPT, 0x101f, 1, 28);
   fake_fails_valid(&cpu, VMXSIM_INVVPID, 0, 1, 28); /* VPID 0 */
   fake_fails_valid(&cpu, VMXSIM_INVVPID, 0x10001, 1, 28);
   assert_int_equal(fake_execute(&cpu, VMXSIM_INVVPID, 1, 1), VMXSIM_VMX_DONE);
-  assert_int_equal(cpu.state.rflags & SIX_FLAGS, 0);
+  assert_int_equal(cpu.state.rflags & RFLAGS_ARITHMETIC, 0);
   cpu.operand[14] = 0x80; /* a linear address that is not canonical */
   fake_fails_valid(&cpu, VMXSIM_INVVPID, 1, 0, 28);
   cpu.operand[14] = 0;
   assert_int_equal(fake_execute(&cpu, VMXSIM_INVVPID, 1, 0), VMXSIM_VMX_DONE);
-  assert_int_equal(cpu.state.rflags & SIX_FLAGS, 0);
+  assert_int_equal(cpu.state.rflags & RFLAGS_ARITHMETIC, 0);
 }
 
 /* What the engine does not carry out is not offered. */
@@ -295,8 +294,8 @@ static void supported_capabilities(void **state) {
   assert_true(c->secondary_may_be_1 & BIT(25));
   assert_true(c->ia32_vmx_ept_vpid_cap == 0);
   fake_succeeds(&cpu, VMXSIM_VMXON, VMXON_REGION);
-  fake_faults(&cpu, VMXSIM_INVEPT, 0, UD);
-  fake_faults(&cpu, VMXSIM_INVVPID, 0, UD);
+  fake_faults(&cpu, VMXSIM_INVEPT, 0, VECTOR_UD);
+  fake_faults(&cpu, VMXSIM_INVVPID, 0, VECTOR_UD);
 }
 
 static void traces_instructions(void **state) {

@@ -99,14 +99,14 @@ static struct vmxsim_outcome enter(void) {
   switch (fake_execute(&cpu, ITEM(vmresume) ? VMXSIM_VMRESUME : VMXSIM_VMLAUNCH, 0, 0)) {
   case VMXSIM_VMX_ENTERED: return (struct vmxsim_outcome){.kind = VMXSIM_ENTRY_SUCCEEDS};
   case VMXSIM_VMX_FAULT:
-    return (struct vmxsim_outcome){.kind = cpu.fault.vector == 6 ? VMXSIM_ENTRY_UD : VMXSIM_ENTRY_GP};
+    return (struct vmxsim_outcome){.kind = cpu.fault.vector == VECTOR_UD ? VMXSIM_ENTRY_UD : VMXSIM_ENTRY_GP};
   case VMXSIM_VMX_EXITED: return outcome_of_exit(in_non_root);
   case VMXSIM_VMX_PENDING: fail_msg("VMLAUNCH has no operand"); break;
   case VMXSIM_VMX_DONE: break;
   }
   const uint32_t number = (uint32_t)cpu.vmx.vmcs.value[VMXSIM_FIELD_vm_instruction_error];
   cpu.vmx.vmcs.value[VMXSIM_FIELD_vm_instruction_error] = error;
-  return (cpu.state.rflags & SIX_FLAGS) == FLAG_ZF
+  return (cpu.state.rflags & RFLAGS_ARITHMETIC) == RFLAGS_ZF
              ? (struct vmxsim_outcome){.kind = VMXSIM_ENTRY_FAIL_VALID, .number = number}
              : (struct vmxsim_outcome){.kind = VMXSIM_ENTRY_FAIL_INVALID};
 }

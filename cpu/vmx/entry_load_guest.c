@@ -2,7 +2,6 @@
 #include "cpu/vmx/internal.h"
 
 #define DR7_ALWAYS_0 (BITS(15, 14) | BIT(12))
-#define DR7_ALWAYS_1 BIT(10)
 
 static void load_control_registers(struct vmxsim_vmx *vmx) {
   struct vmxsim_state *state = vmx->state;
@@ -13,7 +12,7 @@ static void load_control_registers(struct vmxsim_vmx *vmx) {
 
 static void load_debug_state(struct vmxsim_vmx *vmx) {
   if (!CONTROL(vmx, vm_entry, load_debug_controls)) return;
-  vmx->state->dr7 = (FIELD(vmx, guest_dr7) & ~DR7_ALWAYS_0) | DR7_ALWAYS_1;
+  vmx->state->dr7 = (FIELD(vmx, guest_dr7) & ~DR7_ALWAYS_0) | DR7_FIXED;
   vmx->state->debugctl = FIELD(vmx, guest_ia32_debugctl);
 }
 

@@ -2,8 +2,6 @@
  * addresses are canonical and CR0 and CR4 as VMX operation fixes them. */
 #include "cpu/vmx/internal.h"
 
-#define DR7_INITIAL BIT(10)
-#define RFLAGS_INITIAL BIT(1)
 #define CODE_RIGHTS (AR_P | AR_S | AR_G | 11)        /* execute/read, accessed */
 #define DATA_RIGHTS (AR_P | AR_S | AR_G | AR_DB | 3) /* read/write, accessed */
 #define TSS_RIGHTS (AR_P | 11)                       /* busy 32-bit TSS */
@@ -18,7 +16,7 @@ static void load_control_registers(struct vmxsim_vmx *vmx) {
   } else {
     state->cr4 &= ~CR4_PCIDE;
   }
-  state->dr7 = DR7_INITIAL;
+  state->dr7 = DR7_FIXED;
 }
 
 static void load_efer(struct vmxsim_vmx *vmx) {
@@ -107,7 +105,7 @@ bool vmx_load_host(struct vmxsim_vmx *vmx) {
   load_segments(vmx);
   state->rip = FIELD(vmx, host_rip);
   state->gpr[VMXSIM_RSP] = FIELD(vmx, host_rsp);
-  state->rflags = RFLAGS_INITIAL;
+  state->rflags = RFLAGS_ALWAYS_1;
   load_non_register_state(state);
   return load_pdptes(vmx);
 }

@@ -3,7 +3,6 @@
 #include "cpu/vmx/internal.h"
 
 #define NMI_UNBLOCKING_DUE_TO_IRET BIT(12)
-enum { VECTOR_DF = 8 };
 
 static uint64_t information_of(const struct vmxsim_vmx_event *event, bool error_code) {
   return EVENT_VALID | (error_code ? EVENT_DELIVER_ERROR_CODE : 0) | (uint64_t)event->type << 8 | event->vector;

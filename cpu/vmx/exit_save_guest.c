@@ -1,10 +1,8 @@
 /* Saving guest state on VM exit (SDM 3C, "Saving Guest State"). */
 #include "cpu/vmx/internal.h"
 
-#define RFLAGS_RF BIT(16)
 #define PENDING_DEBUG_DEFINED \
-  (BITS(3, 0) | PENDING_DEBUG_BLD | PENDING_DEBUG_ENABLED_BREAKPOINT | PENDING_DEBUG_BS | PENDING_DEBUG_RTM)
-enum { VECTOR_DB = 1, VECTOR_MC = 18 };
+  (DR6_BREAKPOINTS | PENDING_DEBUG_BLD | PENDING_DEBUG_ENABLED_BREAKPOINT | PENDING_DEBUG_BS | PENDING_DEBUG_RTM)
 
 static void save_control_registers(struct vmxsim_vmx *vmx) {
   const struct vmxsim_state *state = vmx->state;

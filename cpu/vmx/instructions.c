@@ -5,10 +5,6 @@
  */
 #include "cpu/vmx/internal.h"
 
-enum { UD = 6, GP = 13 };
-#define FLAG_CF BIT(0)
-#define FLAG_ZF BIT(6)
-
 static const struct {
   vmx_instruction *execute; /* in VMX root operation at CPL 0 */
   uint16_t exit_reason;
@@ -46,7 +42,7 @@ enum vmxsim_vmx_result vmx_succeed(struct vmxsim_vmx *vmx, const struct vmxsim_v
 }
 
 enum vmxsim_vmx_result vmx_fail_invalid(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction) {
-  vmx->state->rflags = (vmx->state->rflags & ~RFLAGS_ARITHMETIC) | FLAG_CF;
+  vmx->state->rflags = (vmx->state->rflags & ~RFLAGS_ARITHMETIC) | RFLAGS_CF;
   trace_end(vmx, instruction, VMXSIM_VMX_FAIL_INVALID, 0);
   return VMXSIM_VMX_DONE;
 }
@@ -54,7 +50,7 @@ enum vmxsim_vmx_result vmx_fail_invalid(struct vmxsim_vmx *vmx, const struct vmx
 enum vmxsim_vmx_result vmx_fail(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction,
                                 uint32_t error) {
   if (vmx->current == VMXSIM_NO_VMCS) return vmx_fail_invalid(vmx, instruction);
-  vmx->state->rflags = (vmx->state->rflags & ~RFLAGS_ARITHMETIC) | FLAG_ZF;
+  vmx->state->rflags = (vmx->state->rflags & ~RFLAGS_ARITHMETIC) | RFLAGS_ZF;
   SET_FIELD(vmx, vm_instruction_error, error);
   trace_end(vmx, instruction, VMXSIM_VMX_FAIL_VALID, error);
   return VMXSIM_VMX_DONE;
@@ -96,7 +92,7 @@ static enum vmxsim_vmx_result exit_for(struct vmxsim_vmx *vmx, const struct vmxs
 }
 
 static enum vmxsim_vmx_result raise(struct vmxsim_vmx_fault *fault, uint8_t vector) {
-  *fault = (struct vmxsim_vmx_fault){.vector = vector, .has_error_code = vector == GP};
+  *fault = (struct vmxsim_vmx_fault){.vector = vector, .has_error_code = vector == VECTOR_GP};
   return VMXSIM_VMX_FAULT;
 }
 
@@ -109,8 +105,8 @@ static bool is_forbidden(const struct vmxsim_vmx *vmx, enum vmxsim_vmx_opcode op
 enum vmxsim_vmx_result vmxsim_vmx_execute(struct vmxsim_vmx *vmx, const struct vmxsim_vmx_instruction *instruction,
                                           struct vmxsim_vmx_fault *fault) {
   const enum vmxsim_vmx_opcode opcode = instruction->opcode;
-  if (is_undefined(vmx, opcode)) return raise(fault, UD);
+  if (is_undefined(vmx, opcode)) return raise(fault, VECTOR_UD);
   if (vmx->in_non_root) return exit_for(vmx, instruction);
-  if (is_forbidden(vmx, opcode)) return raise(fault, GP);
+  if (is_forbidden(vmx, opcode)) return raise(fault, VECTOR_GP);
   return opcodes[opcode].execute(vmx, instruction);
 }

@@ -2,8 +2,6 @@
  * Control registers are intercepts_cr.c's. SDM 3C, "Instructions That Cause VM Exits", "Other Causes of VM Exits". */
 #include "cpu/vmx/internal.h"
 
-enum { VECTOR_PF = 14 };
-
 bool vmxsim_vmx_intercepts_exception(const struct vmxsim_vmx *vmx, unsigned vector, uint32_t error_code) {
   if (!vmx->in_non_root) return false;
   const bool bit = (FIELD(vmx, exception_bitmap) >> vector) & 1;

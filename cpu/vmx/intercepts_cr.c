@@ -3,9 +3,6 @@
  * Operation". */
 #include "cpu/vmx/internal.h"
 
-#define CR0_TS BIT(3)
-#define CR0_MP_EM_TS BITS(3, 1)
-
 static uint64_t mask(const struct vmxsim_vmx *vmx, unsigned cr) {
   return cr == 0 ? FIELD(vmx, cr0_guest_host_mask) : FIELD(vmx, cr4_guest_host_mask);
 }
@@ -30,7 +27,7 @@ bool vmxsim_vmx_intercepts_clts(const struct vmxsim_vmx *vmx) {
 bool vmxsim_vmx_intercepts_lmsw(const struct vmxsim_vmx *vmx, uint16_t source) {
   if (!vmx->in_non_root) return false;
   const uint64_t owned = mask(vmx, 0), differs = source ^ shadow(vmx, 0);
-  return (owned & differs & CR0_MP_EM_TS) || (owned & differs & source & CR0_PE);
+  return (owned & differs & (CR0_MP | CR0_EM | CR0_TS)) || (owned & differs & source & CR0_PE);
 }
 
 bool vmxsim_vmx_intercepts_cr3(const struct vmxsim_vmx *vmx, uint64_t value) {

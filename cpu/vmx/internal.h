@@ -2,7 +2,8 @@
 #ifndef VMXSIM_CPU_VMX_INTERNAL_H
 #define VMXSIM_CPU_VMX_INTERNAL_H
 
-#include "vmcs/architecture.h"
+#include "cpu/registers.h"
+#include "cpu/vectors.h"
 #include "vmxsim/vmx.h"
 
 typedef enum vmxsim_vmx_result vmx_instruction(struct vmxsim_vmx *vmx,

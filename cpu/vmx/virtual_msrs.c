@@ -5,10 +5,10 @@
  */
 #include "cpu/vmx/internal.h"
 
-enum { MSR_TSC = 0x10, MSR_SPEC_CTRL = 0x48 };
+enum { MSR_TSC = 0x10 };
 
 static bool is_virtual_spec_ctrl(const struct vmxsim_vmx *vmx, uint32_t msr) {
-  return msr == MSR_SPEC_CTRL && vmxsim_vmx_on(vmx, tertiary, virtualize_ia32_spec_ctrl);
+  return msr == MSR_IA32_SPEC_CTRL && vmxsim_vmx_on(vmx, tertiary, virtualize_ia32_spec_ctrl);
 }
 
 uint64_t vmxsim_vmx_read_msr(const struct vmxsim_vmx *vmx, uint32_t msr, uint64_t value) {

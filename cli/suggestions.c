@@ -1,8 +1,8 @@
 /* Reading what a person typed: the nearest name to a mistyped one, and numbers. */
-#include <ctype.h>
 #include <string.h>
 
 #include "cli/common.h"
+#include "vmcs/characters.h"
 
 void suggestions_begin(struct suggestions *suggestions, const char *name, size_t length) {
   suggestions->name = name;
@@ -21,12 +21,6 @@ const char *suggestions_best(const struct suggestions *suggestions) {
   return any && suggestions->nearest.distance[0] <= (suggestions->length + 2) / 3 ? best : NULL;
 }
 
-static int digit_of(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = (char)tolower((unsigned char)c);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
-}
-
 bool parse_number(const char *text, size_t length, uint64_t *value) {
   unsigned base = 10;
   if (length > 2 && text[0] == '0' && (text[1] | 32) == 'x') {
@@ -40,9 +34,9 @@ bool parse_number(const char *text, size_t length, uint64_t *value) {
   bool any = false;
   for (size_t i = 0; i < length; i++) {
     if (text[i] == '_' && any) continue;
-    const unsigned digit = (unsigned)digit_of(text[i]);
-    if (digit >= base || sum > (UINT64_MAX - digit) / base) return false;
-    sum = sum * base + digit;
+    const int digit = text_digit(text[i]);
+    if (digit < 0 || (unsigned)digit >= base || sum > (UINT64_MAX - (unsigned)digit) / base) return false;
+    sum = sum * base + (unsigned)digit;
     any = true;
   }
   *value = sum;

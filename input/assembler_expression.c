@@ -6,7 +6,7 @@
 
 #include "assembler.h"
 #include "scalar.h"
-#include "text_lines.h"
+#include "vmcs/characters.h"
 #include "vmcs/names.h"
 
 enum { DEPTH_MAX = 64 };

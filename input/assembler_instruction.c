@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "text_lines.h"
+#include "vmcs/characters.h"
 #include "vmcs/names.h"
 
 /* --- mnemonics --- */

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "assembler_instruction.h"
-#include "text_lines.h"
+#include "vmcs/characters.h"
 
 static const struct size_word {
   const char *name;

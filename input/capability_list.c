@@ -104,10 +104,6 @@ static void give(struct capability_list *list, unsigned capability, uint64_t val
   if (!list->first_line) list->first_line = line;
 }
 
-static bool is_name_character(char c) {
-  return text_is_letter(c) || text_is_decimal(c) || c == '_';
-}
-
 /* Compares names; '_' and '-' do not count, nor case. */
 static bool same_name(const char *known, const char *name, size_t length) {
   const char *const end = name + length;
@@ -165,7 +161,7 @@ static size_t next_group(const char *at, const char *end, unsigned digits_before
   const char *const digits = p;
   while (p < end && text_digit(*p) >= 0) p++;
   const size_t count = (size_t)(p - digits);
-  if ((p < end && is_name_character(*p)) || digits_before + count > 16) return 0;
+  if ((p < end && text_is_name_character(*p)) || digits_before + count > 16) return 0;
   return count == 8 || (count == 4 && separator == '-') ? (size_t)(p - at) : 0;
 }
 
@@ -177,9 +173,9 @@ static size_t read_number(const char *at, const char *end, uint64_t *value, bool
   *marked = end - p > 2 && p[0] == '0' && text_fold(p[1]) == 'x';
   if (*marked) p += 2;
   for (; p < end && text_digit(*p) >= 0 && digits <= 16; p++, digits++) *value = *value << 4 | (unsigned)text_digit(*p);
-  if (p < end && text_fold(*p) == 'h' && (p + 1 == end || !is_name_character(p[1]))) p++, *marked = true;
+  if (p < end && text_fold(*p) == 'h' && (p + 1 == end || !text_is_name_character(p[1]))) p++, *marked = true;
   if (!digits || digits > 16) return 0;
-  if (p < end && is_name_character(*p) && !next_group(p, end, digits)) return 0;
+  if (p < end && text_is_name_character(*p) && !next_group(p, end, digits)) return 0;
   for (size_t size; (size = next_group(p, end, digits));) {
     for (const char *stop = p + size; p < stop; p++) {
       if (text_digit(*p) < 0 || (*p == '0' && stop - p > 1 && text_fold(p[1]) == 'x')) continue;
@@ -196,14 +192,14 @@ static bool find_number(const char **at, const char *end, uint64_t *value) {
   bool direct = true, marked;
   const char *p = *at;
   while (p < end) {
-    while (p < end && !is_name_character(*p)) p++;
+    while (p < end && !text_is_name_character(*p)) p++;
     const size_t size = p < end ? read_number(p, end, value, &marked) : 0;
     if (size && (direct || marked)) {
       *at = p + size;
       return true;
     }
     direct = false;
-    while (p < end && is_name_character(*p)) p++;
+    while (p < end && text_is_name_character(*p)) p++;
   }
   return false;
 }
@@ -212,9 +208,9 @@ static bool find_number(const char **at, const char *end, uint64_t *value) {
 static bool take_named(struct capability_list *list, const struct text_line *line) {
   const char *at = line->text, *const end = at + line->length;
   while (at < end) {
-    while (at < end && !is_name_character(*at)) at++;
+    while (at < end && !text_is_name_character(*at)) at++;
     const char *word = at;
-    while (at < end && is_name_character(*at)) at++;
+    while (at < end && text_is_name_character(*at)) at++;
     const int capability = at > word ? msr_of_word(word, (size_t)(at - word)) : -1;
     if (capability < 0) continue;
     const uint32_t index = vmxsim_capability_info((unsigned)capability)->msr;
@@ -289,7 +285,7 @@ static bool take_phrase(struct capability_list *list, const struct text_line *li
 /* "phys-bits: 46" */
 static bool take_plain_number(struct capability_list *list, const struct text_line *line) {
   const char *at = line->text, *const end = at + line->length;
-  while (at < end && (is_name_character(*at) || *at == '-')) at++;
+  while (at < end && (text_is_name_character(*at) || *at == '-')) at++;
   const size_t length = (size_t)(at - line->text);
   while (at < end && (text_is_blank(*at) || *at == ':' || *at == '=')) at++;
   const char *stop = at;
@@ -354,9 +350,9 @@ static bool take_features(struct capability_list *list, const struct text_line *
   while (at < end && text_is_blank(*at)) at++;
   if (at == end || (*at != ':' && *at != '=')) return false;
   for (at++; at < end;) {
-    while (at < end && !is_name_character(*at)) at++;
+    while (at < end && !text_is_name_character(*at)) at++;
     const char *name = at;
-    while (at < end && (is_name_character(*at) || *at == '-')) at++;
+    while (at < end && (text_is_name_character(*at) || *at == '-')) at++;
     const int feature = at > name ? feature_of(name, (size_t)(at - name)) : -1;
     if (feature >= 0) bits |= UINT64_C(1) << feature;
     if (feature < 0 && at > name) bad_feature(list, line, name, (size_t)(at - name));

@@ -1,14 +1,8 @@
 /* Numbers and truth values. */
 #include "scalar.h"
 
+#include "vmcs/characters.h"
 #include "vmcs/names.h"
-
-static int digit_of(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 /* The base that a prefix stands for; 10 without one. */
 static unsigned base_of(const char *text, size_t length) {
@@ -33,7 +27,7 @@ static enum scalar_kind magnitude(const char *text, size_t length, unsigned base
       after_digit = false;
       continue;
     }
-    const int digit = digit_of(text[i]);
+    const int digit = text_digit(text[i]);
     if (digit < 0 || (unsigned)digit >= base) return SCALAR_MALFORMED;
     if (sum > (UINT64_MAX - (unsigned)digit) / base) too_wide = true;
     sum = sum * base + (unsigned)digit;

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmcs/characters.h"
+
 struct text_lines {
   const char *at, *end;
   char *buffer; /* the caller's */
@@ -41,29 +43,6 @@ bool text_equal_folded(const char *text, size_t length, const char *phrase);
 /* A character as a member of a set; several share a bit. */
 static inline uint64_t text_character(char c) {
   return UINT64_C(1) << ((unsigned char)c & 63);
-}
-
-static inline bool text_is_blank(char c) {
-  return c == ' ' || c == '\t';
-}
-
-static inline bool text_is_decimal(char c) {
-  return c >= '0' && c <= '9';
-}
-
-static inline bool text_is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static inline char text_fold(char c) {
-  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-/* The value of a hexadecimal digit, -1 if it is none. */
-static inline int text_digit(char c) {
-  const char folded = text_fold(c);
-  if (text_is_decimal(c)) return c - '0';
-  return folded >= 'a' && folded <= 'f' ? folded - 'a' + 10 : -1;
 }
 
 /* A number as logs have it: "0x1f", "1Fh", "0000001f", "ffff8000`12345678", with C's suffixes; "0n33", "0b1010010". */

@@ -41,8 +41,8 @@ static const char *const beginnings[] = {
     "tsc_",  "apic", "virt", "cr0_", "cr3_", "cr4_", "exit_", "entry_",    "idt_", "io_bitmap", "msr_bitmap"};
 
 static bool is_word_character(char c) {
-  return text_is_letter(c) || text_is_decimal(c) || c == '_' || c == '.' || c == '-' || c == '/' || c == '`' ||
-         c == '$' || c == '@' || (unsigned char)c >= 0x80;
+  return text_is_name_character(c) || c == '.' || c == '-' || c == '/' || c == '`' || c == '$' || c == '@' ||
+         (unsigned char)c >= 0x80;
 }
 
 void text_list_begin(struct text_list *list, struct text_case *text) {

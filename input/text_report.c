@@ -32,18 +32,14 @@ static const struct phrase {
     {"vmresume failed", "error", NUMBER_ERROR, false, 1},
 };
 
-static bool is_name_character(char c) {
-  return text_is_letter(c) || text_is_decimal(c) || c == '_';
-}
-
 /* The first number in the text: with "0x", or decimal digits that stand alone, or bare hexadecimal that begins with a
  * decimal digit. */
 static struct text_number next_number(const char **at, const char *end) {
   const char *p = *at;
   while (p < end) {
-    while (p < end && !is_name_character(*p)) p++;
+    while (p < end && !text_is_name_character(*p)) p++;
     const char *word = p;
-    while (p < end && is_name_character(*p)) p++;
+    while (p < end && text_is_name_character(*p)) p++;
     *at = p;
     if (p > word && text_is_decimal(*word)) {
       const struct text_number number = text_number_read(word, (size_t)(p - word));

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "scalar.h"
+#include "vmcs/characters.h"
 #include "vmcs/names.h"
 #include "yaml_case.h"
 #include "yaml_diagnose.h"
@@ -14,24 +15,16 @@ struct phrase {
   size_t numbers;
 };
 
-static bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 /* Takes "exit 33, qualification 4" apart. False if there is too much of it. */
 static bool split(const char *text, size_t length, struct phrase *phrase) {
   *phrase = (struct phrase){.length = 0};
   for (size_t i = 0; i < length;) {
     size_t end = i;
-    if (is_letter(text[i])) {
+    if (text_is_letter(text[i])) {
       if (phrase->length + 1 == sizeof phrase->letters) return false;
       phrase->letters[phrase->length++] = text[i++];
-    } else if (is_digit(text[i])) {
-      while (end < length && (is_digit(text[end]) || is_letter(text[end]))) end++;
+    } else if (text_is_decimal(text[i])) {
+      while (end < length && (text_is_decimal(text[end]) || text_is_letter(text[end]))) end++;
       if (phrase->numbers == 2) return false;
       if (scalar_number(text + i, end - i, 32, &phrase->number[phrase->numbers++]) != SCALAR_NUMBER) return false;
       i = end;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "scalar.h"
+#include "vmcs/characters.h"
 #include "vmcs/names.h"
 #include "yaml_case.h"
 #include "yaml_diagnose.h"
@@ -32,18 +33,12 @@ static vmxsim_status content_of(const struct case_reader *reader, const struct y
   return yaml_unknown_name(reader->diagnostic, key, "u8, u16, u32, u64, bytes, msr or unknown", NULL);
 }
 
-static int hexadecimal_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* "00 11 aa": writes the bytes if `out` is not NULL, and counts them. False if it is something else. */
 static bool read_bytes(const struct yaml_node *node, uint8_t *out, size_t *count) {
   *count = 0;
   for (size_t i = 0; i < node->length; i++) {
     if (node->text[i] == ' ' || node->text[i] == '\n' || node->text[i] == '\t') continue;
-    const int high = hexadecimal_digit(node->text[i]), low = hexadecimal_digit(node->text[i + 1]);
+    const int high = text_digit(node->text[i]), low = text_digit(node->text[i + 1]);
     if (high < 0 || low < 0) return false;
     if (out) out[*count] = (uint8_t)(high << 4 | low);
     ++*count;

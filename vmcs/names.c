@@ -1,5 +1,7 @@
 #include "vmcs/names.h"
 
+#include "vmcs/characters.h"
+
 size_t names_length(const char *name) {
   size_t length = 0;
   while (name[length]) length++;
@@ -10,17 +12,13 @@ static bool counts(char c) {
   return c != '_' && c != '-' && c != '.' && c != ' ' && c != '\t';
 }
 
-static char fold(char c) {
-  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 bool names_equal(const char *known, const char *name, size_t length) {
   size_t i = 0;
   for (;;) {
     while (*known && !counts(*known)) known++;
     while (i < length && !counts(name[i])) i++;
     if (i == length || !*known) return i == length && !*known;
-    if (fold(*known) != fold(name[i])) return false;
+    if (text_fold(*known) != text_fold(name[i])) return false;
     known++, i++;
   }
 }
@@ -30,27 +28,21 @@ uint32_t names_hash(const char *name, size_t length) {
   uint32_t hash = 2166136261u;
   for (size_t i = 0; i < length; i++) {
     if (!counts(name[i])) continue;
-    hash = (hash ^ (unsigned char)fold(name[i])) * 16777619u;
+    hash = (hash ^ (unsigned char)text_fold(name[i])) * 16777619u;
   }
   return hash;
 }
 
-static int digit_of(char c) {
-  c = fold(c);
-  if (c >= '0' && c <= '9') return c - '0';
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool names_hexadecimal(const char *name, size_t length, uint64_t *value) {
   uint64_t sum = 0;
-  if (length > 2 && name[0] == '0' && fold(name[1]) == 'x') {
+  if (length > 2 && name[0] == '0' && text_fold(name[1]) == 'x') {
     name += 2, length -= 2;
-  } else if (length > 1 && fold(name[length - 1]) == 'h') {
+  } else if (length > 1 && text_fold(name[length - 1]) == 'h') {
     length--;
   }
   if (!length || length > 16) return false;
   for (size_t i = 0; i < length; i++) {
-    const int digit = digit_of(name[i]);
+    const int digit = text_digit(name[i]);
     if (digit < 0) return false;
     sum = sum << 4 | (uint64_t)digit;
   }
@@ -66,7 +58,7 @@ static size_t fold_name(char folded[LENGTH_MAX], const char *name, size_t length
   for (size_t i = 0; i < length; i++) {
     if (!counts(name[i])) continue;
     if (count == LENGTH_MAX) return SIZE_MAX;
-    folded[count++] = fold(name[i]);
+    folded[count++] = text_fold(name[i]);
   }
   return count;
 }

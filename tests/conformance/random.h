@@ -5,16 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "libvmxsim/random.h"
+
 struct rng {
   uint64_t state;
 };
 
-/* splitmix64 */
 static inline uint64_t rng_next(struct rng *rng) {
-  uint64_t z = (rng->state += UINT64_C(0x9e3779b97f4a7c15));
-  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-  return z ^ (z >> 31);
+  return random_next(&rng->state);
 }
 
 static inline unsigned rng_below(struct rng *rng, unsigned limit) {

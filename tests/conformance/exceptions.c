@@ -80,6 +80,10 @@ void fault_instead(const struct dispute *d, unsigned vector, uint32_t error_code
   d->model->changes = 0;
 }
 
+void protection_fault_instead(const struct dispute *d) {
+  fault_instead(d, VECTOR_GP, 0);
+}
+
 /* A fault is one of the instruction that was, wherever the other one begins. */
 void execute_instead(const struct dispute *d, const struct test_case *other) {
   model_execute(d->machine, other, d->model);

@@ -70,10 +70,6 @@ static bool is_locked_move(const struct dispute *d) {
   return is_locked(d, 0x20, 0) || is_locked(d, 0x22, 0);
 }
 
-static void protection_fault(const struct dispute *d) {
-  fault_instead(d, VECTOR_GP, 0);
-}
-
 /* AMD's see LOCK of VERW of memory late, or not at all. */
 static bool is_locked_verw(const struct dispute *d) {
   return is_locked(d, 0, 5) && d->silicon->vector != VECTOR_UD;
@@ -173,7 +169,7 @@ const struct exception_rule exceptions_of_encodings[] = {
     {"far pointer with REX.W: as without", has_wide_pointer, without_rex_w},
     {"VPERMQ, VPERMPD with W = 0: as with 1", is_permutation_without_w, with_vex_w},
     {"LOOPE with REPNE, LOOPNE with REPE: as the other", is_repeated_loop, other_loop},
-    {"LOCK MOV CR0: #GP, as of MOV CR8", is_locked_move, protection_fault},
+    {"LOCK MOV CR0: #GP, as of MOV CR8", is_locked_move, protection_fault_instead},
     {"LOCK VERW: as without", is_locked_verw, without_lock},
     {"0F 0D of a register: #UD", is_prefetch_of_register, undefined_instead},
     {"UD0, UD1: #UD before a fault of fetching ModRM", is_ud_without_modrm, undefined_instead},

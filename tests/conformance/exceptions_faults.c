@@ -196,10 +196,6 @@ static bool is_empty_port_string(const struct dispute *d) {
          d->test->state.gpr[VMXSIM_RCX] << shift == 0 && d->silicon->vector == VECTOR_GP;
 }
 
-static void protection_fault(const struct dispute *d) {
-  fault_instead(d, VECTOR_GP, 0);
-}
-
 /* A bit offset in a register is part of the address (SDM 2A, "BT"; SDM 1, "Bit(BitBase, BitOffset)"); AMD's also want
  * the address without it to be canonical. */
 static bool is_bit_beside(const struct dispute *d) {
@@ -222,7 +218,7 @@ const struct exception_rule exceptions_of_faults[] = {
     {"fault of CALL: fault of the push", is_faulting_call, forgive_push},
     {"far CALL to compatibility mode, bad RSP: its fault", is_call_to_other_mode, forgive_fault},
     {"fault of a far RET: that of the outer stack", is_outer_return, forgive_fault},
-    {"REP INS, OUTS with a count of 0: #GP", is_empty_port_string, protection_fault},
-    {"BT beside its operand, not canonical: #GP", is_bit_beside, protection_fault},
+    {"REP INS, OUTS with a count of 0: #GP", is_empty_port_string, protection_fault_instead},
+    {"BT beside its operand, not canonical: #GP", is_bit_beside, protection_fault_instead},
     {NULL, NULL, NULL},
 };

@@ -47,6 +47,8 @@ void forgive_pushed(const struct dispute *dispute, const uint64_t *values, unsig
 
 /* A fault, with nothing done before it. */
 void fault_instead(const struct dispute *dispute, unsigned vector, uint32_t error_code);
+/* #GP(0). */
+void protection_fault_instead(const struct dispute *dispute);
 /* What the model makes of another instruction. */
 void execute_instead(const struct dispute *dispute, const struct test_case *other);
 

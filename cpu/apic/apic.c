@@ -49,7 +49,7 @@ static void reset_registers(struct apic *apic) {
 void apic_reset(struct apic *apic, bool init_only) {
   if (!init_only) {
     const uint64_t bsp = apic->initial_id ? 0 : APIC_BASE_BSP;
-    apic->vcpu->s.apic_base = APIC_BASE_DEFAULT | APIC_BASE_ENABLE | bsp;
+    apic->vcpu->s.apic_base = APIC_BASE_DEFAULT | APIC_BASE_EN | bsp;
     apic->id = apic->initial_id & 0xff;
     apic->inbox_count = 0;
     apic->lint[0] = apic->lint[1] = false;
@@ -69,10 +69,10 @@ static bool has_reserved_bits(const struct apic *apic, uint64_t value) {
 
 /* SDM 3A, "x2APIC State Transitions": the only ways are off -> xAPIC -> x2APIC -> off, and xAPIC -> off. */
 static bool is_allowed_transition(uint64_t before, uint64_t after) {
-  const bool enabled = after & APIC_BASE_ENABLE;
+  const bool enabled = after & APIC_BASE_EN;
   const bool extended = after & APIC_BASE_EXTD;
   if (extended && !enabled) return false;
-  if (extended) return before & APIC_BASE_ENABLE;
+  if (extended) return before & APIC_BASE_EN;
   return !enabled || !(before & APIC_BASE_EXTD);
 }
 
@@ -100,8 +100,8 @@ static bool write_base(struct apic *apic, uint64_t value) {
   if (value == before) return true;
   *base = value;
   const uint64_t changed = before ^ value;
-  if ((changed & APIC_BASE_ENABLE) && !(value & APIC_BASE_ENABLE)) enter_off(apic);
-  if ((changed & APIC_BASE_ENABLE) && (value & APIC_BASE_ENABLE)) enter_xapic_from_off(apic);
+  if ((changed & APIC_BASE_EN) && !(value & APIC_BASE_EN)) enter_off(apic);
+  if ((changed & APIC_BASE_EN) && (value & APIC_BASE_EN)) enter_xapic_from_off(apic);
   if ((changed & APIC_BASE_EXTD) && (value & APIC_BASE_EXTD)) enter_x2apic(apic);
   apic_update(apic);
   return true;
@@ -109,7 +109,7 @@ static bool write_base(struct apic *apic, uint64_t value) {
 
 /* --- the MSRs that are not registers of the page --- */
 
-enum { IA32_APIC_BASE = 0x1b, IA32_TSC_DEADLINE = 0x6e0, X2APIC_FIRST = 0x800, X2APIC_LAST = 0xbff };
+enum { IA32_TSC_DEADLINE = 0x6e0, X2APIC_FIRST = 0x800, X2APIC_LAST = 0xbff };
 
 static bool read_deadline(const struct apic *apic, uint64_t *value) {
   if (!apic_has_deadline_mode(apic)) return false;
@@ -124,7 +124,7 @@ static bool write_deadline(struct apic *apic, uint64_t value) {
 }
 
 bool apic_msr_read(struct apic *apic, uint32_t msr, uint64_t *value) {
-  if (msr == IA32_APIC_BASE) {
+  if (msr == MSR_IA32_APIC_BASE) {
     *value = apic->vcpu->s.apic_base;
     return true;
   }
@@ -134,7 +134,7 @@ bool apic_msr_read(struct apic *apic, uint32_t msr, uint64_t *value) {
 }
 
 bool apic_msr_write(struct apic *apic, uint32_t msr, uint64_t value) {
-  if (msr == IA32_APIC_BASE) return write_base(apic, value);
+  if (msr == MSR_IA32_APIC_BASE) return write_base(apic, value);
   if (msr == IA32_TSC_DEADLINE) return write_deadline(apic, value);
   if (msr < X2APIC_FIRST || msr > X2APIC_LAST || !apic_in_x2apic_mode(apic)) return false;
   return apic_x2apic_write(apic, msr - X2APIC_FIRST, value);

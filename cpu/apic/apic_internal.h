@@ -3,6 +3,7 @@
 #define VMXSIM_CPU_APIC_APIC_INTERNAL_H
 
 #include "cpu/apic/apic.h"
+#include "cpu/registers.h"
 
 /* Registers by their place: offset of the page / 16 and MSR - 800H are the same number. */
 enum apic_register {
@@ -41,10 +42,7 @@ enum {
   APIC_FIRST_VECTOR = 16, /* vectors below are illegal */
 };
 
-/* IA32_APIC_BASE */
-#define APIC_BASE_BSP ((uint64_t)1 << 8)
-#define APIC_BASE_EXTD ((uint64_t)1 << 10)
-#define APIC_BASE_ENABLE ((uint64_t)1 << 11)
+/* IA32_APIC_BASE after reset */
 #define APIC_BASE_DEFAULT ((uint64_t)0xfee00000)
 
 enum { SVR_ENABLED = 1 << 8, SVR_NO_EOI_BROADCAST = 1 << 12 };
@@ -82,10 +80,10 @@ struct apic {
 };
 
 static inline bool apic_is_enabled(const struct apic *apic) {
-  return apic->vcpu->s.apic_base & APIC_BASE_ENABLE;
+  return apic->vcpu->s.apic_base & APIC_BASE_EN;
 }
 static inline bool apic_in_x2apic_mode(const struct apic *apic) {
-  const uint64_t both = APIC_BASE_ENABLE | APIC_BASE_EXTD;
+  const uint64_t both = APIC_BASE_EN | APIC_BASE_EXTD;
   return (apic->vcpu->s.apic_base & both) == both;
 }
 static inline bool apic_has_deadline_mode(const struct apic *apic) {

@@ -68,8 +68,7 @@ static struct breakpoint data_breakpoint(const struct vmxsim_state *s, unsigned 
 }
 
 void mem_breakpoints_changed(struct vcpu *v) {
-  enum { DR7_ENABLES = 0xff };
-  const bool any = v->s.dr7 & DR7_ENABLES;
+  const bool any = v->s.dr7 & DR7_ENABLED;
   if (!any && !v->mmu->any_breakpoint) return;
   for (unsigned i = 0; i < 4; i++) v->mmu->breakpoint[i] = data_breakpoint(&v->s, i);
   v->mmu->any_breakpoint = any;

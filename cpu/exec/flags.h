@@ -2,28 +2,30 @@
 #ifndef VMXSIM_CPU_EXEC_FLAGS_H
 #define VMXSIM_CPU_EXEC_FLAGS_H
 
+#include "cpu/registers.h"
 #include "cpu/vcpu.h"
 
+/* Bits of RFLAGS as int, for tables and for what is computed with them. */
 enum {
-  FLAG_CF = 1,
-  FLAG_PF = 4,
-  FLAG_AF = 16,
-  FLAG_ZF = 64,
-  FLAG_SF = 128,
-  FLAG_TF = 256,
-  FLAG_IF = 512,
-  FLAG_DF = 1024,
-  FLAG_OF = 2048,
-  FLAG_NT = 1 << 14,
-  FLAG_RF = 1 << 16,
-  FLAG_VM = 1 << 17,
-  FLAG_AC = 1 << 18,
-  FLAG_VIF = 1 << 19,
-  FLAG_VIP = 1 << 20,
-  FLAG_ID = 1 << 21
+  FLAG_CF = RFLAGS_CF,
+  FLAG_PF = RFLAGS_PF,
+  FLAG_AF = RFLAGS_AF,
+  FLAG_ZF = RFLAGS_ZF,
+  FLAG_SF = RFLAGS_SF,
+  FLAG_TF = RFLAGS_TF,
+  FLAG_IF = RFLAGS_IF,
+  FLAG_DF = RFLAGS_DF,
+  FLAG_OF = RFLAGS_OF,
+  FLAG_NT = RFLAGS_NT,
+  FLAG_RF = RFLAGS_RF,
+  FLAG_VM = RFLAGS_VM,
+  FLAG_AC = RFLAGS_AC,
+  FLAG_VIF = RFLAGS_VIF,
+  FLAG_VIP = RFLAGS_VIP,
+  FLAG_ID = RFLAGS_ID,
 };
-#define FLAGS_ARITHMETIC ((uint64_t)(FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF))
-#define FLAG_IOPL ((uint64_t)3 << 12)
+#define FLAGS_ARITHMETIC RFLAGS_ARITHMETIC
+#define FLAG_IOPL RFLAGS_IOPL
 
 /* Notes an operation; its values are zero-extended. The volatile store keeps compilers from gathering two values in a
  * vector register to store them at once, which takes longer than two stores. */

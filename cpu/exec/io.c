@@ -22,7 +22,7 @@ static bool bitmap_permits(struct vcpu *v, uint16_t port, unsigned size) {
 }
 
 bool io_permitted(struct vcpu *v, uint16_t port, unsigned size) {
-  bool by_level = (v->mode & DECODE_PROTECTED) && v->cpl > ((v->s.rflags >> 12) & 3);
+  bool by_level = (v->mode & DECODE_PROTECTED) && v->cpl > RFLAGS_IOPL_OF(v->s.rflags);
   return !(by_level || (v->mode & DECODE_V86)) || bitmap_permits(v, port, size);
 }
 

@@ -10,6 +10,7 @@
 #include "cpu/exec/exec.h"
 #include "cpu/exec/operand.h"
 #include "cpu/exec/x87.h"
+#include "cpu/registers.h"
 
 /* Elements are in the host's byte order, which mmu_fast.h requires to be little-endian. */
 union simd {
@@ -41,7 +42,7 @@ static inline bool simd_uses_mmx(const struct ir_op *op) {
 
 /* #UD by CR0.EM, #NM by CR0.TS, #MF before MMX; false: pending. What CR4 and XCR0 say decoding knows already. */
 static inline bool simd_available(struct vcpu *v, const struct ir_op *op) {
-  const bool plain = !(v->s.cr0 & 12) && !simd_uses_mmx(op);
+  const bool plain = !(v->s.cr0 & (CR0_EM | CR0_TS)) && !simd_uses_mmx(op);
   return __builtin_expect(plain, 1) || simd_available_slow(v, op);
 }
 

@@ -124,7 +124,7 @@ static bool popa_step(struct vcpu *v, const struct ir_op *op) {
 /* --- PUSHF, POPF ------------------------------------------------------------------------------------------------- */
 
 static unsigned io_privilege(const struct vcpu *v) {
-  return (v->s.rflags >> 12) & 3;
+  return RFLAGS_IOPL_OF(v->s.rflags);
 }
 
 /* Virtual-8086 mode below IOPL 3: #GP(0), unless CR4.VME lets the 16-bit forms work on VIF in place of IF. */

@@ -81,6 +81,8 @@
 #define CET_LEG_IW_EN BIT(3)
 #define CET_NO_TRACK_EN BIT(4)
 #define CET_SUPPRESS_DIS BIT(5)
+/* Supervisor shadow-stack token */
+#define TOKEN_BUSY BIT(0)
 
 /* Error codes of #CP (SDM 3A, "Interrupt 21-Control Protection Exception") */
 enum cp_error { CP_NEAR_RET = 1, CP_FAR_RET_IRET = 2, CP_ENDBRANCH = 3, CP_RSTORSSP = 4, CP_SETSSBSY = 5 };

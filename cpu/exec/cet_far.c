@@ -4,8 +4,6 @@
 #include "cpu/exec/system.h"
 #include "cpu/mmu/memory.h"
 
-enum { TOKEN_BUSY = 1 };
-
 static uint64_t cet_of(const struct vcpu *v, unsigned cpl) {
   if (!(v->s.cr4 & CR4_CET) || !(v->s.cr0 & CR0_PE)) return 0;
   return cpl == 3 ? v->s.u_cet : v->s.s_cet;

@@ -8,7 +8,6 @@
 #include "cpu/exec/operand.h"
 
 enum {
-  TOKEN_BUSY = 1,     /* supervisor shadow-stack token */
   TOKEN_64_BIT = 1,   /* restore and previous-SSP tokens: made in 64-bit mode */
   TOKEN_PREVIOUS = 2, /* a previous-SSP token, not a restore token */
   TOKEN_TYPE = 3
@@ -24,17 +23,13 @@ static bool write_stack(struct vcpu *v, uint64_t linear, unsigned size, unsigned
   return mem_write_linear(v, exec_wrap_rip(v, linear), size, (enum mem_access)access, value);
 }
 
-static bool in_64_bit_mode(const struct vcpu *v) {
-  return v->mode & DECODE_CODE_64;
-}
-
 static unsigned mode_bit(const struct vcpu *v) {
-  return in_64_bit_mode(v) ? TOKEN_64_BIT : 0;
+  return vcpu_in_64_bit_mode(v) ? TOKEN_64_BIT : 0;
 }
 
 /* Outside 64-bit mode a shadow stack lies below 4 GiB. */
 static bool in_reach(const struct vcpu *v, uint64_t ssp) {
-  return in_64_bit_mode(v) || !(ssp >> 32);
+  return vcpu_in_64_bit_mode(v) || !(ssp >> 32);
 }
 
 /* CR4.CET where it counts: neither real-address nor virtual-8086 mode have these instructions. */
@@ -92,7 +87,7 @@ static bool pop_previous(struct vcpu *v, uint64_t *token, uint64_t *ssp) {
   const bool hole = flags_carry(v);
   uint64_t zero = 0;
   if (!read_stack(v, v->s.ssp, 8, READ_STACK, token)) return false;
-  if (hole && in_64_bit_mode(v)) return exec_raise_with_code(v, VECTOR_GP, 0);
+  if (hole && vcpu_in_64_bit_mode(v)) return exec_raise_with_code(v, VECTOR_GP, 0);
   if (hole && !read_stack(v, v->s.ssp + 8, 4, READ_STACK, &zero)) return false;
   *ssp = exec_wrap_rip(v, v->s.ssp + (hole ? 12 : 8));
   const bool good = zero == 0 && (*token & TOKEN_PREVIOUS) && in_reach(v, *token);

@@ -32,6 +32,10 @@ typedef void simd_compute(union simd *d, const union simd *a, const union simd *
 #define SIMD_BOTH(name, value) [IR_##name] = value, [IR_V##name] = value
 #define SIMD_UNUSED(x) (void)(x)
 
+static inline int simd_clamp(int value, int least, int most) {
+  return value < least ? least : value > most ? most : value;
+}
+
 /* --- may it execute? ---------------------------------------------------------------------------------------------- */
 
 bool simd_available_slow(struct vcpu *v, const struct ir_op *op);

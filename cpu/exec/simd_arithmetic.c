@@ -21,11 +21,8 @@
     } \
   }
 
-static int clamp(int value, int least, int most) {
-  return value < least ? least : value > most ? most : value;
-}
 static int clamp_s16(int value) {
-  return clamp(value, INT16_MIN, INT16_MAX);
+  return simd_clamp(value, INT16_MIN, INT16_MAX);
 }
 
 EACH(paddb, u8, uint8_t, x + y)
@@ -36,14 +33,14 @@ EACH(psubb, u8, uint8_t, x - y)
 EACH(psubw, u16, uint16_t, x - y)
 EACH(psubd, u32, uint32_t, x - y)
 EACH(psubq, u64, uint64_t, x - y)
-EACH(paddsb, s8, int8_t, clamp(x + y, INT8_MIN, INT8_MAX))
+EACH(paddsb, s8, int8_t, simd_clamp(x + y, INT8_MIN, INT8_MAX))
 EACH(paddsw, s16, int16_t, clamp_s16(x + y))
-EACH(paddusb, u8, uint8_t, clamp(x + y, 0, UINT8_MAX))
-EACH(paddusw, u16, uint16_t, clamp(x + y, 0, UINT16_MAX))
-EACH(psubsb, s8, int8_t, clamp(x - y, INT8_MIN, INT8_MAX))
+EACH(paddusb, u8, uint8_t, simd_clamp(x + y, 0, UINT8_MAX))
+EACH(paddusw, u16, uint16_t, simd_clamp(x + y, 0, UINT16_MAX))
+EACH(psubsb, s8, int8_t, simd_clamp(x - y, INT8_MIN, INT8_MAX))
 EACH(psubsw, s16, int16_t, clamp_s16(x - y))
-EACH(psubusb, u8, uint8_t, clamp(x - y, 0, UINT8_MAX))
-EACH(psubusw, u16, uint16_t, clamp(x - y, 0, UINT16_MAX))
+EACH(psubusb, u8, uint8_t, simd_clamp(x - y, 0, UINT8_MAX))
+EACH(psubusw, u16, uint16_t, simd_clamp(x - y, 0, UINT16_MAX))
 EACH(pavgb, u8, uint8_t, (x + y + 1) >> 1)
 EACH(pavgw, u16, uint16_t, (x + y + 1) >> 1)
 EACH(pminub, u8, uint8_t, x < y ? x : y)

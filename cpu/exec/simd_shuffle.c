@@ -8,10 +8,6 @@ static unsigned lane_of(unsigned bytes) {
 /* --- packs: elements of half the size, saturated; those of a, then those of b, in each lane ------------------------
  */
 
-static int saturate(int value, int least, int most) {
-  return value < least ? least : value > most ? most : value;
-}
-
 #define PACK(name, from, to, type, least, most) \
   static void name(union simd *d, const union simd *a, const union simd *b, unsigned bytes, unsigned immediate) { \
     SIMD_UNUSED(immediate); \
@@ -19,7 +15,7 @@ static int saturate(int value, int least, int most) {
     for (unsigned i = 0; i < bytes / sizeof(type); i++) { \
       const unsigned lane = i / count, within = i % count; \
       const union simd *source = within < half ? a : b; \
-      d->to[i] = (type)saturate(source->from[lane * half + within % half], least, most); \
+      d->to[i] = (type)simd_clamp(source->from[lane * half + within % half], least, most); \
     } \
   }
 

@@ -5,7 +5,6 @@
 #include "cpu/exec/flags.h"
 
 enum { ERROR_COMMAND = 0x01, ERROR_PROTECTED = 0x03, ERROR_SECTOR = 0x04, ERROR_CONTROLLER = 0x20 };
-enum { FLOPPY_MAX = 2949120 };
 
 struct geometry {
   unsigned cylinders, heads, sectors;

@@ -2,7 +2,7 @@
 #include "libvmxsim/platform/disk.h"
 #include "libvmxsim/platform/loaders.h"
 
-enum { BOOT_ADDRESS = 0x7c00, FLOPPY_MAX = 2949120 };
+enum { BOOT_ADDRESS = 0x7c00 };
 
 static vmxsim_status boot(vmxsim_pc *pc) {
   uint8_t sector[SECTOR];

@@ -24,7 +24,7 @@ enum {
 #define EBDA ((uint64_t)0x9fc00)
 #define FACS_ADDRESS (EBDA + 0x40)
 #define ROM_ADDRESS ((uint64_t)0xe0000)
-enum { SECTOR = 512 };                              /* of disks */
+enum { SECTOR = 512, FLOPPY_MAX = 2949120 };        /* of disks; a larger image is a hard disk's */
 enum { ROM_SIZE = 0x20000, BIOS_OFFSET = 0x10000 }; /* F000:0 in the ROM */
 
 struct pic {

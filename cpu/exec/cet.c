@@ -51,7 +51,7 @@ static bool check_legacy(struct vcpu *v) {
   uint64_t *control = cet_control(v), bits = 0;
   uint64_t linear = vcpu_code_linear(v, v->s.rip);
   if (!(*control & CET_LEG_IW_EN)) return exec_raise_with_code(v, VECTOR_CP, CP_ENDBRANCH);
-  uint64_t byte = exec_wrap_rip(v, (*control & ~(uint64_t)0xfff) + (linear & 0xffffffffffffu) / 0x8000);
+  uint64_t byte = exec_wrap_rip(v, (*control & PAGE_MASK) + (linear & 0xffffffffffffu) / 0x8000);
   if (!mem_read_linear(v, byte, 1, MEM_READ, &bits)) return false;
   if (!((bits >> ((linear >> 12) & 7)) & 1)) return exec_raise_with_code(v, VECTOR_CP, CP_ENDBRANCH);
   *control &= ~(uint64_t)CET_TRACKER;

@@ -9,6 +9,9 @@
 #include "cpu/vcpu.h"
 #include "vmxsim/memory.h"
 
+enum { PAGE_SHIFT = 12, PAGE_SIZE = 1 << PAGE_SHIFT };
+#define PAGE_MASK (~(uint64_t)(PAGE_SIZE - 1))
+
 /* --- as instructions see it: segment:offset, at the current privilege ------------------------------------------- */
 
 /* `offset` is already truncated to the address size. size is 1, 2, 4 or 8. */

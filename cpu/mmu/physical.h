@@ -10,8 +10,7 @@
 
 #include "cpu/mmu/memory.h"
 
-enum { PAGE_SHIFT = 12, PAGE_SIZE = 1 << PAGE_SHIFT, CODE_CHUNK = PAGE_SIZE / 64 };
-#define PAGE_MASK (~(uint64_t)(PAGE_SIZE - 1))
+enum { CODE_CHUNK = PAGE_SIZE / 64 };
 
 /* One call of physical_map(); regions are the parts of it that later ones have not covered. */
 struct physical_block {

@@ -6,8 +6,6 @@
 #include "cpu/exec/exec.h"
 #include "cpu/mmu/mmu_fast.h"
 
-enum { PAGE = 4096 };
-
 void fetch_end_of_block(struct vcpu *v, const struct ir_op *op) {
   v->s.rip = v->block_rip + op->offset;
   if (!(v->mode & DECODE_CODE_64)) v->s.rip &= UINT32_MAX; /* 16-bit code, too: past FFFFH there is the limit */
@@ -15,7 +13,7 @@ void fetch_end_of_block(struct vcpu *v, const struct ir_op *op) {
 
 /* Bytes of code from `rip`, at most what is left of its page. */
 static size_t page_bytes(struct vcpu *v, uint64_t rip, uint64_t physical, uint8_t *bytes, size_t want) {
-  size_t left = PAGE - (physical & (PAGE - 1));
+  size_t left = PAGE_SIZE - (physical & (PAGE_SIZE - 1));
   if (!vcpu_in_64_bit_mode(v)) {
     const uint64_t to_limit = (uint64_t)v->s.segment[VMXSIM_CS].limit - rip + 1;
     if (to_limit < left) left = (size_t)to_limit;
@@ -58,7 +56,7 @@ static bool build_crossing(struct build *build, uint64_t rip, const uint8_t *byt
   memcpy(all, bytes, got);
   if (!mem_code_linear(v, rip + got, 1, &linear) || !mem_translate_fetch_inline(v, linear, &physical)) return false;
   got += page_bytes(v, rip + got, physical, all + got, IR_LENGTH_MAX - got);
-  build->second_page = physical & ~(uint64_t)(PAGE - 1);
+  build->second_page = physical & PAGE_MASK;
   switch (decode_instruction(&v->decoder, v->mode, all, got, &op)) {
   case DECODE_OK: take_op(build, &op); return true;
   case DECODE_TOO_LONG:
@@ -71,7 +69,7 @@ static bool build_crossing(struct build *build, uint64_t rip, const uint8_t *byt
 /* Ops from `physical` to the end of the page, of the room, or of straight control. */
 static bool build_ops(struct build *build, uint64_t rip, uint64_t physical) {
   struct vcpu *v = &build->vcpu->cpu;
-  uint8_t bytes[PAGE];
+  uint8_t bytes[PAGE_SIZE];
   const size_t got = page_bytes(v, rip, physical, bytes, BLOCK_OPS_MAX * IR_LENGTH_MAX);
   while (build->count < BLOCK_OPS_MAX) {
     struct ir_op op;
@@ -93,16 +91,16 @@ static bool build_ops(struct build *build, uint64_t rip, uint64_t physical) {
 
 /* The page after that of `linear`, where it is; false: exception pending. */
 static bool next_page(struct vcpu *v, uint64_t *page) {
-  const uint64_t next = (v->s.rip & ~(uint64_t)(PAGE - 1)) + PAGE;
+  const uint64_t next = (v->s.rip & PAGE_MASK) + PAGE_SIZE;
   uint64_t linear;
   if (!mem_code_linear(v, next, 1, &linear) || !mem_translate_fetch_inline(v, linear, page)) return false;
-  *page &= ~(uint64_t)(PAGE - 1);
+  *page &= PAGE_MASK;
   return true;
 }
 
 /* Stores into these bytes have to be noticed. */
 static void watch(struct physical_memory *memory, const struct block *block) {
-  const uint64_t left = PAGE - (block->physical & (PAGE - 1));
+  const uint64_t left = PAGE_SIZE - (block->physical & (PAGE_SIZE - 1));
   const uint64_t first = block->bytes < left ? block->bytes : left;
   physical_watch_code_bytes(memory, block->physical, first);
   if (block->second_page != BLOCK_NO_PAGE) physical_watch_code_bytes(memory, block->second_page, block->bytes - first);

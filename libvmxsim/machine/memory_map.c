@@ -4,10 +4,8 @@
 #include "libvmxsim/machine/host_memory.h"
 #include "libvmxsim/machine/machine_internal.h"
 
-enum { PAGE = 4096 };
-
 static vmxsim_status check_range(struct machine *machine, uint64_t address, uint64_t size) {
-  if (size && !((address | size) & (PAGE - 1)) && address + (size - 1) >= address) return VMXSIM_OK;
+  if (size && !((address | size) & (PAGE_SIZE - 1)) && address + (size - 1) >= address) return VMXSIM_OK;
   return machine_fail(machine, VMXSIM_ERROR_ARGUMENT,
                       "addresses and sizes of mappings are multiples of 4096 within 64 bits");
 }
@@ -157,7 +155,7 @@ static bool next_stretch(vmxsim_vcpu *vcpu, uint64_t linear, size_t size, struct
   s->at += s->size;
   if (s->at == size) return false;
   const uint64_t start = linear + s->at;
-  const size_t to_end = PAGE - (size_t)(start & (PAGE - 1)), left = size - s->at;
+  const size_t to_end = PAGE_SIZE - (size_t)(start & (PAGE_SIZE - 1)), left = size - s->at;
   s->size = left < to_end ? left : to_end;
   mem_walk(&vcpu->cpu, start, MEM_READ | MEM_SYSTEM, &s->walk);
   return true;

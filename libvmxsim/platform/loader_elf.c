@@ -104,7 +104,7 @@ static vmxsim_status boot(vmxsim_pc *pc) {
   bool is_64;
   const vmxsim_status status = elf_load(pc, &pc->image, &entry, &end, &is_64);
   if (status) return status;
-  const uint64_t command_line = (end + 4095) & ~UINT64_C(4095);
+  const uint64_t command_line = (end + PAGE_SIZE - 1) & PAGE_MASK;
   if (!ram_write(pc, command_line, pc->command_line, strlen(pc->command_line) + 1)) {
     return pc_fail(pc, VMXSIM_ERROR_LIMIT, "no room for the command line behind the image");
   }

@@ -16,7 +16,7 @@ enum {
   FLAGS_KNOWN = 7,
   FLAGS_REQUIRED = 0xffff
 };
-enum { INFO_SIZE = 120, MAP_ENTRY = 24, PAGE = 4096 };
+enum { INFO_SIZE = 120, MAP_ENTRY = 24 };
 enum { INFO_MEMORY = 1, INFO_DEVICE = 2, INFO_COMMAND_LINE = 4, INFO_MODULES = 8, INFO_MAP = 64, INFO_LOADER = 512 };
 
 size_t multiboot_find_header(const struct image *image) {
@@ -67,7 +67,7 @@ static vmxsim_status load(vmxsim_pc *pc, uint64_t *entry, uint64_t *end) {
 
 /* Bytes on pages of their own, from 1 MiB on if there is no room below; 0 if there is none at all. */
 static uint32_t place(vmxsim_pc *pc, uint64_t *at, const void *bytes, size_t size) {
-  uint64_t address = (*at + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+  uint64_t address = (*at + PAGE_SIZE - 1) & PAGE_MASK;
   if (address < MIB && !ram_has(pc, address, size)) address = MIB;
   if (address + size > UINT32_MAX || !ram_write(pc, address, bytes, size)) return 0;
   *at = address + size;

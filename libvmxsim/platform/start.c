@@ -68,7 +68,7 @@ void start_protected_mode(vmxsim_pc *pc, uint32_t entry, struct vmxsim_state *s)
 /* The first 4 GiB, by 2-MiB pages. */
 static void write_page_tables(vmxsim_pc *pc) {
   enum { PRESENT_WRITABLE = 3, PAGE_2M = 0x83 };
-  uint8_t table[4096] = {0};
+  uint8_t table[PAGE_SIZE] = {0};
   put_64(table, (BOOT_TABLES + 0x1000) | PRESENT_WRITABLE);
   vmxsim_machine_write(pc->machine, BOOT_TABLES, table, sizeof table);
   for (unsigned i = 0; i < 4; i++) put_64(table + 8 * i, (BOOT_TABLES + 0x2000 + 0x1000 * i) | PRESENT_WRITABLE);

@@ -6,8 +6,6 @@
 
 #include "libvmxsim/snapshot/snapshot_internal.h"
 
-enum { PAGE = 4096 };
-
 static void __attribute__((format(printf, 2, 3))) differ(struct difference_sink *sink, const char *format, ...) {
   char line[600];
   va_list arguments;
@@ -70,14 +68,14 @@ static bool next_page(struct reader *reader, uint64_t *address, const uint8_t **
   *address = UINT64_MAX;
   if (!reader_left(reader)) return false;
   *address = read_number(reader, 8);
-  *bytes = read_bytes(reader, PAGE);
+  *bytes = read_bytes(reader, PAGE_SIZE);
   if (!*bytes) *address = UINT64_MAX;
   return *bytes;
 }
 
 static void compare_page(uint64_t page, const uint8_t *a, const uint8_t *b, struct difference_sink *sink) {
-  unsigned first = PAGE, count = 0;
-  for (unsigned i = 0; i < PAGE; i++) {
+  unsigned first = PAGE_SIZE, count = 0;
+  for (unsigned i = 0; i < PAGE_SIZE; i++) {
     if (a[i] == b[i]) continue;
     if (!count++) first = i;
   }
@@ -87,7 +85,7 @@ static void compare_page(uint64_t page, const uint8_t *a, const uint8_t *b, stru
 }
 
 static void compare_memory(struct reader a, struct reader b, struct difference_sink *sink) {
-  static const uint8_t zeros[PAGE];
+  static const uint8_t zeros[PAGE_SIZE];
   const uint8_t *of_a = zeros, *of_b = zeros;
   uint64_t at_a, at_b;
   next_page(&a, &at_a, &of_a);

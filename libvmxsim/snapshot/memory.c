@@ -4,20 +4,20 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { PAGE = 4096, RECORD = 8 + PAGE };
+enum { RECORD = 8 + PAGE_SIZE };
 
 static bool is_zero(const uint8_t *page) {
-  return !page[0] && !memcmp(page, page + 1, PAGE - 1);
+  return !page[0] && !memcmp(page, page + 1, PAGE_SIZE - 1);
 }
 
 void memory_save(const struct machine *machine, struct writer *writer) {
   struct physical_extent extent;
   for (size_t i = 0; physical_region_at(machine->memory, i, &extent); i++) {
     if (extent.kind != PHYSICAL_RAM) continue;
-    for (uint64_t offset = 0; offset <= extent.last - extent.first; offset += PAGE) {
+    for (uint64_t offset = 0; offset <= extent.last - extent.first; offset += PAGE_SIZE) {
       if (is_zero(extent.host + offset)) continue;
       write_number(writer, extent.first + offset, 8);
-      write_bytes(writer, extent.host + offset, PAGE);
+      write_bytes(writer, extent.host + offset, PAGE_SIZE);
     }
   }
 }
@@ -36,7 +36,7 @@ bool memory_check(const struct machine *machine, struct reader *reader, const st
   while (reader_left(reader)) {
     const uint64_t address = read_number(reader, 8);
     const bool ascends = is_first || address > before;
-    if (!read_bytes(reader, PAGE) || address % PAGE || !ascends || !is_ram(machine, address)) {
+    if (!read_bytes(reader, PAGE_SIZE) || address % PAGE_SIZE || !ascends || !is_ram(machine, address)) {
       complain_of(complaint, "memory: there is no page of RAM at %" PRIx64, address);
       return false;
     }
@@ -52,12 +52,12 @@ void memory_apply(struct machine *machine, struct reader *reader) {
   uint64_t next = reader_left(reader) ? read_number(reader, 8) : UINT64_MAX;
   for (size_t i = 0; physical_region_at(machine->memory, i, &extent); i++) {
     if (extent.kind != PHYSICAL_RAM) continue;
-    for (uint64_t page = extent.first; page - extent.first <= extent.last - extent.first; page += PAGE) {
+    for (uint64_t page = extent.first; page - extent.first <= extent.last - extent.first; page += PAGE_SIZE) {
       if (page != next) {
         physical_set_page(machine->memory, page, NULL);
         continue;
       }
-      physical_set_page(machine->memory, page, read_bytes(reader, PAGE));
+      physical_set_page(machine->memory, page, read_bytes(reader, PAGE_SIZE));
       next = reader_left(reader) ? read_number(reader, 8) : UINT64_MAX;
     }
   }
@@ -82,7 +82,7 @@ static const uint8_t *find(const struct reader *reader, uint64_t page) {
 void memory_apply_changes(struct machine *machine, const struct reader *reader) {
   uint64_t page = 0;
   for (bool more = physical_next_change(machine->memory, 0, &page); more;
-       more = page + PAGE && physical_next_change(machine->memory, page + PAGE, &page)) {
+       more = page + PAGE_SIZE && physical_next_change(machine->memory, page + PAGE_SIZE, &page)) {
     physical_set_page(machine->memory, page, find(reader, page));
   }
 }

@@ -20,19 +20,13 @@ static bool is_apic(const struct vcpu *v, uint64_t physical) {
          ((physical ^ v->s.apic_base) & PAGE_MASK) == 0;
 }
 
-static unsigned piece_size(size_t size) {
-  if (size >= 8) return 8;
-  if (size >= 4) return 4;
-  return size >= 2 ? 2 : 1;
-}
-
 static void read_physical(struct vcpu *v, uint64_t physical, uint8_t *bytes, size_t size) {
   if (!is_apic(v, physical)) {
     physical_read(v->mmu->memory, physical, bytes, size);
     return;
   }
   while (size > 0) {
-    const unsigned n = piece_size(size);
+    const unsigned n = device_size(size);
     const uint64_t value = apic_mmio_read(v->apic, physical & ~PAGE_MASK, n);
     observe_access(v, VMXSIM_EVENT_mmio_read, physical, n, value);
     memcpy(bytes, &value, n);
@@ -48,7 +42,7 @@ static void write_physical(struct vcpu *v, uint64_t physical, const uint8_t *byt
     return;
   }
   while (size > 0) {
-    const unsigned n = piece_size(size);
+    const unsigned n = device_size(size);
     uint64_t value = 0;
     memcpy(&value, bytes, n);
     observe_access(v, VMXSIM_EVENT_mmio_write, physical, n, value);

@@ -225,13 +225,6 @@ void physical_unlisten(struct physical_memory *memory, struct physical_listener 
 
 /* --- accesses ----------------------------------------------------------------------------------------------------- */
 
-/* Devices see accesses of 1, 2, 4 and 8 bytes, at any offset; others are taken apart. */
-static unsigned device_size(size_t size) {
-  if (size >= 8) return 8;
-  if (size >= 4) return 4;
-  return size >= 2 ? 2 : 1;
-}
-
 static void note_device(const struct physical_memory *memory, uint64_t address, unsigned size, bool write,
                         uint64_t value) {
   if (memory->device_accessed) memory->device_accessed(memory->device_context, address, size, write, value);

@@ -69,6 +69,13 @@ static inline const struct physical_region *physical_find(struct physical_memory
   return physical_search(memory, address);
 }
 
+/* Devices see accesses of 1, 2, 4 and 8 bytes, at any offset; others are taken apart: the first piece of `size`. */
+static inline unsigned device_size(size_t size) {
+  if (size >= 8) return 8;
+  if (size >= 4) return 4;
+  return size >= 2 ? 2 : 1;
+}
+
 static inline uint64_t block_page(const struct physical_block *block, uint64_t address) {
   return (address - block->address) >> PAGE_SHIFT;
 }

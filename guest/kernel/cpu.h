@@ -2,8 +2,7 @@
 #ifndef GUEST_CPU_H
 #define GUEST_CPU_H
 
-#include "boot/layout.h"
-#include "kernel/types.h"
+#include "kernel/registers.h"
 
 static inline void out_8(uint16_t port, uint8_t value) {
   __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
@@ -85,7 +84,7 @@ static inline void interrupts_off(void) {
 static inline bool interrupts_disable(void) {
   word flags;
   __asm__ volatile("pushf\n\tpop %0\n\tcli" : "=r"(flags) : : "memory");
-  return flags & 0x200;
+  return flags & RFLAGS_IF;
 }
 
 static inline void interrupts_on(void) {

@@ -25,8 +25,6 @@ static inline struct gate interrupt_gate(word handler, uint16_t selector) {
                        (uint32_t)(handler & 0xffff0000) | 0x8e00, (uint32_t)(handler >> 32), 0};
 }
 
-#define IA32_GS_BASE 0xc0000101
-
 /* A descriptor's base has 32 bits: the MSR gives GS all of them. */
 static inline void set_own_base(word base) {
   write_msr(IA32_GS_BASE, base);

@@ -4,13 +4,8 @@
 
 enum { ACTIVE, HLT, SHUTDOWN, WAIT_FOR_SIPI };
 enum { BLOCKING_BY_MOV_SS = 2 };
-#define BLOCKING UINT64_C(3)
-#define INTERRUPT_WINDOW (UINT64_C(1) << VMXSIM_BIT_primary_interrupt_window_exiting)
 #define VALID UINT64_C(0x80000000)
-#define RFLAGS_TF UINT64_C(0x100)
-#define RFLAGS_IF UINT64_C(0x200)
 #define RFLAGS_IOPL UINT64_C(0x3000)
-#define PENDING_BS UINT64_C(0x4000)
 
 /* Mostly one that could be; then any bits. */
 static uint64_t any_event(struct generator *g) {
@@ -27,20 +22,20 @@ static void inject(struct trial *t) {
   f->vm_entry_interruption_information = any_event(&t->random);
   f->vm_entry_exception_error_code = chance(&t->random, 10) ? next(&t->random) & 0xffffffff : next(&t->random) & 0x7fff;
   f->vm_entry_instruction_length = chance(&t->random, 10) ? below(&t->random, 20) : 1 + below(&t->random, 3);
-  if ((f->vm_entry_interruption_information & 0x700) == 0 && chance(&t->random, 80)) f->guest_rflags |= 0x200;
+  if ((f->vm_entry_interruption_information & 0x700) == 0 && chance(&t->random, 80)) f->guest_rflags |= RFLAGS_IF;
 }
 
 static void block(struct trial *t) {
   static const uint8_t states[] = {1, 2, 8, 9, 10, 3, 4};
   t->vm.fields.guest_interruptibility_state = ANY_OF(&t->random, states);
-  if (chance(&t->random, 60)) t->vm.fields.guest_rflags |= 0x200;
+  if (chance(&t->random, 60)) t->vm.fields.guest_rflags |= RFLAGS_IF;
 }
 
 static void pend(struct trial *t) {
   static const uint32_t pending[] = {0x1, 0x2, 0x1001, 0x1008, 0x4000, 0x5004, 0x100f, 0x5001};
   t->vm.fields.guest_pending_debug_exceptions = ANY_OF(&t->random, pending);
-  if (t->vm.fields.guest_pending_debug_exceptions & 0x4000 && chance(&t->random, 70))
-    t->vm.fields.guest_rflags |= 0x100;
+  if (t->vm.fields.guest_pending_debug_exceptions & PENDING_BS && chance(&t->random, 70))
+    t->vm.fields.guest_rflags |= RFLAGS_TF;
 }
 
 /* Wait-for-SIPI would last: no timer ends it. */
@@ -72,10 +67,11 @@ static void settle(struct vmcs_fields *f) {
   uint64_t *pending = &f->guest_pending_debug_exceptions;
   if (f->guest_activity_state == WAIT_FOR_SIPI || injects) f->guest_activity_state = ACTIVE;
   if (f->guest_activity_state) f->guest_rflags &= ~RFLAGS_IF;
-  if (!f->vmx_preemption_timer_value) f->guest_interruptibility_state &= ~BLOCKING, f->guest_dr7 = 0x400;
-  if (f->primary_processor_based_vm_execution_controls & INTERRUPT_WINDOW) f->guest_interruptibility_state &= ~BLOCKING;
+  if (!f->vmx_preemption_timer_value) f->guest_interruptibility_state &= ~BLOCKING_STI_MOV_SS, f->guest_dr7 = DR7_FIXED;
+  if (f->primary_processor_based_vm_execution_controls & INTERRUPT_WINDOW)
+    f->guest_interruptibility_state &= ~BLOCKING_STI_MOV_SS;
   if (injects || f->guest_activity_state || f->guest_interruptibility_state & BLOCKING_BY_MOV_SS) *pending = 0;
-  if (!(f->guest_interruptibility_state & BLOCKING) && !f->guest_activity_state) return;
+  if (!(f->guest_interruptibility_state & BLOCKING_STI_MOV_SS) && !f->guest_activity_state) return;
   if (single_steps && *pending == 0) {
     f->guest_rflags &= ~RFLAGS_TF;
   } else {

@@ -3,8 +3,8 @@
 #include "trials/layout.h"
 #include "trials/trial.h"
 
-enum { CR0_ET_NE = 0x30, CR4_VMXE = 0x2000, UNUSABLE = 0x10000, LEGACY_LIMIT = 0xffff };
-enum { RFLAGS_FIXED = 2, RFLAGS_V8086 = 0x23002, EFER_IA32E = 0xd00, EFER_NXE = 0x800 };
+enum { CR0_ET_NE = 0x30, LEGACY_LIMIT = 0xffff };
+enum { RFLAGS_V8086 = 0x23002, EFER_IA32E = 0xd00, EFER_NXE = 0x800 };
 enum { SAFETY_TIMER = 0x40000 };
 #define FLAT_LIMIT 0xffffffffU
 #define PAT_AFTER_RESET UINT64_C(0x0007040600070406)
@@ -128,7 +128,7 @@ void guest_prepare(struct trial *t) {
   prepare_control_registers(t);
   prepare_controls(t);
   f->guest_rflags = t->kind == GUEST_V8086 ? RFLAGS_V8086 : RFLAGS_FIXED;
-  f->guest_dr7 = 0x400;
+  f->guest_dr7 = DR7_FIXED;
   f->guest_rsp = G_STACK - 0x80;
   f->guest_rip = G_CODE;
   f->guest_ia32_sysenter_cs = S_CODE64;

@@ -6,7 +6,6 @@
 #include "trials/trial.h"
 
 enum { ENTRIES = PAGE / 16, USED_AT_MOST = 4 };
-enum { IA32_FS_BASE = 0xc0000100, IA32_EFER_MSR = 0xc0000080 };
 
 struct entry {
   uint32_t index, reserved;
@@ -16,9 +15,9 @@ struct entry {
 /* MSRs that take every value of those below. */
 static const uint32_t loaded[] = {0xc0000081, 0xc0000082, 0xc0000083, 0xc0000102, 0x174, 0x175, 0x176};
 static const uint32_t stored[] = {0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084,   0xc0000102,
-                                  0x174,      0x175,      0x176,      0x277,      IA32_FS_BASE, 0xc0000101};
+                                  0x174,      0x175,      0x176,      0x277,      IA32_FS_BASE, IA32_GS_BASE};
 /* Not by a list; those of the local APIC. */
-static const uint32_t refused[] = {IA32_FS_BASE, 0xc0000101, 0x800, 0x808, 0x8ff};
+static const uint32_t refused[] = {IA32_FS_BASE, IA32_GS_BASE, 0x800, 0x808, 0x8ff};
 static const uint64_t values[] = {
     0, 1, 0x10, 0x8000, 0xffffffff, UINT64_C(0x7fffffffffff), UINT64_C(0xffff800000000000)};
 /* Not canonical. */
@@ -41,7 +40,7 @@ static void spoil(struct trial *t, struct entry *entry) {
   case 1: entry->reserved = (uint32_t)one_bit(g, 32); break;
   case 2: *entry = (struct entry){0x176, 0, ANY_OF(g, bad_values)}; break;
   case 3: *entry = (struct entry){0x277, 0, ANY_OF(g, bad_pats)}; break;
-  case 4: *entry = (struct entry){IA32_EFER_MSR, 0, t->vm.fields.guest_ia32_efer ^ one_bit(g, 12)}; break;
+  case 4: *entry = (struct entry){IA32_EFER, 0, t->vm.fields.guest_ia32_efer ^ one_bit(g, 12)}; break;
   default: *entry = (struct entry){0x277, 0, UINT64_C(0x0007040600010506)}; break;
   }
 }

@@ -9,14 +9,12 @@
 
 /* Which part of an operand faults first, selector or offset, is up to the processor. */
 #define PARTS_MASK (~UINT64_C(0xfff))
-#define BLOCKING UINT64_C(3)
 #define RTM UINT64_C(0x800) /* there only on processors with restricted transactional memory */
 #define DEBUG_DEFINED UINT64_C(0x600f)
-#define SINGLE_STEP 0x4000
 #define BREAKPOINTS 15
 #define RESUME_FLAG UINT64_C(0x10000)
 
-enum { VALID = 0x80000000U, HAS_ERROR_CODE = 0x800, UNUSABLE = 0x10000, TYPE_SHIFT = 8 };
+enum { VALID = 0x80000000U, HAS_ERROR_CODE = 0x800, TYPE_SHIFT = 8 };
 enum { TYPE_SOFTWARE_INTERRUPT = 4, TYPE_PRIVILEGED_SOFTWARE = 5, TYPE_SOFTWARE_EXCEPTION = 6 };
 enum { INFO_NO_INDEX = 1 << 22, INFO_NO_BASE = 1 << 27, INFO_REGISTER = 1 << 10 };
 
@@ -148,7 +146,7 @@ static uint64_t displacement_mask(uint32_t information) {
 
 /* Breakpoints that are hit at the same time as a single step may be shown with it. */
 static uint64_t debug_mask(uint64_t shown) {
-  return shown & SINGLE_STEP ? ~UINT64_C(BREAKPOINTS) : UINT64_MAX;
+  return shown & PENDING_BS ? ~UINT64_C(BREAKPOINTS) : UINT64_MAX;
 }
 
 static uint64_t qualification_mask(const struct exit *e) {
@@ -219,7 +217,7 @@ static void mask_state(struct vmcs_fields *s, enum guest_kind kind, uint32_t bas
   if (basic == VMXSIM_EXIT_monitor_trap_flag || basic == VMXSIM_EXIT_vmx_preemption_timer_expired) {
     s->guest_rflags &= ~RESUME_FLAG; /* between iterations of a string instruction it may be 1 */
   }
-  if (basic == VMXSIM_EXIT_task_switch) s->guest_interruptibility_state &= ~BLOCKING;
+  if (basic == VMXSIM_EXIT_task_switch) s->guest_interruptibility_state &= ~BLOCKING_STI_MOV_SS;
   if (basic != VMXSIM_EXIT_triple_fault) return;
   /* What the way to shutdown leaves of it is not plain. */
   s->guest_rflags &= ~RESUME_FLAG;

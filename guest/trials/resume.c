@@ -4,14 +4,10 @@
 #include "trials/layout.h"
 #include "trials/trial.h"
 
-#define BLOCKING UINT64_C(3)
-#define RFLAGS_TF UINT64_C(0x100)
-#define INTERRUPT_WINDOW (UINT64_C(1) << VMXSIM_BIT_primary_interrupt_window_exiting)
-
 /* What is known to be treated otherwise elsewhere (docs/comparison.md), or would be the same once more. */
 static bool is_comparable(const struct trial *t, uint32_t reason) {
   const struct vmcs_fields *f = &t->vm.fields;
-  const uint64_t blocking = vmx_read(VMXSIM_ENCODING_guest_interruptibility_state) & BLOCKING;
+  const uint64_t blocking = vmx_read(VMXSIM_ENCODING_guest_interruptibility_state) & BLOCKING_STI_MOV_SS;
   if (reason >> ENTRY_FAILURE_BIT || reason == VMXSIM_EXIT_triple_fault || reason == VMXSIM_EXIT_vmcall) return false;
   if (reason == VMXSIM_EXIT_vmx_preemption_timer_expired || reason == VMXSIM_EXIT_task_switch) return false;
   if (!f->vmx_preemption_timer_value || vmx_read(VMXSIM_ENCODING_guest_activity_state)) return false;
@@ -26,7 +22,7 @@ static void skip_instruction(const struct trial *t) {
   const uint64_t rip = vmx_read(VMXSIM_ENCODING_guest_rip) + vmx_read(VMXSIM_ENCODING_vm_exit_instruction_length);
   vmx_write(VMXSIM_ENCODING_guest_rip, (word)(rip & mask));
   vmx_write(VMXSIM_ENCODING_guest_interruptibility_state,
-            vmx_read(VMXSIM_ENCODING_guest_interruptibility_state) & ~(word)BLOCKING);
+            vmx_read(VMXSIM_ENCODING_guest_interruptibility_state) & ~(word)BLOCKING_STI_MOV_SS);
 }
 
 bool resume_prepare(struct trial *t) {

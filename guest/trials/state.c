@@ -101,7 +101,7 @@ static void vary_data_segment(struct trial *t, uint64_t *selector, uint64_t *bas
 /* Some of what makes SS no stack segment is known to be overlooked elsewhere (docs/comparison.md). */
 static void make_stack(struct vmcs_fields *f) {
   f->guest_ss_access_rights = (f->guest_ss_access_rights & ~UINT64_C(8)) | 3;
-  if (f->guest_ss_selector == 0) f->guest_ss_access_rights = 0x10000;
+  if (f->guest_ss_selector == 0) f->guest_ss_access_rights = UNUSABLE;
 }
 
 static void vary_segments(struct trial *t) {
@@ -115,7 +115,7 @@ static void vary_segments(struct trial *t) {
   case 2: DATA_SEGMENT(es); break;
   case 3: DATA_SEGMENT(fs); break;
   case 4: DATA_SEGMENT(gs); break;
-  default: f->guest_ldtr_access_rights = 0x10000; break;
+  default: f->guest_ldtr_access_rights = UNUSABLE; break;
   }
 #undef DATA_SEGMENT
 }

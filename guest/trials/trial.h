@@ -2,6 +2,7 @@
 #ifndef GUEST_TRIALS_TRIAL_H
 #define GUEST_TRIALS_TRIAL_H
 
+#include "kernel/registers.h"
 #include "trials/generator.h"
 #include "vmm/vm.h"
 
@@ -24,6 +25,8 @@ struct trial {
   uint64_t msr[TRIAL_MSRS]; /* what a guest and MSR lists change, and neither VM entries nor exits do */
   struct vm vm;
 };
+
+#define INTERRUPT_WINDOW (UINT64_C(1) << VMXSIM_BIT_primary_interrupt_window_exiting)
 
 static inline bool in_ia32e_mode(const struct trial *t) {
   return t->kind == GUEST_64 || t->kind == GUEST_COMPATIBILITY;

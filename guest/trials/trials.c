@@ -14,7 +14,7 @@
 #include "trials/layout.h"
 #include "trials/trial.h"
 
-enum { IA32_EFER_MSR = 0xc0000080, IA32_PAT = 0x277, IA32_DEBUGCTL = 0x1d9 };
+enum { IA32_PAT = 0x277 };
 
 static struct trial trial;
 static exit_handler *const no_handlers[EXIT_REASONS];
@@ -27,7 +27,7 @@ static void reset_processor(void) {
   for (unsigned i = 0; i < COUNT_OF(own_msrs); i++) {
     write_msr(own_msrs[i], own_msrs[i] == 0xc0000081 ? UINT64_C(0x0018000800000000) : G_HANDLERS);
   }
-  write_msr(IA32_EFER_MSR, host_efer);
+  write_msr(IA32_EFER, host_efer);
   write_msr(IA32_PAT, host_pat);
   write_msr(IA32_DEBUGCTL, 0);
 #ifdef __x86_64__
@@ -45,7 +45,7 @@ static void save_msrs(struct trial *t) {
 
 static void load_debug_registers(const struct trial *t) {
   WRITE_REGISTER("cr2", 0x1234);
-  WRITE_REGISTER("dr6", 0xffff0ff0);
+  WRITE_REGISTER("dr6", DR6_FIXED);
   WRITE_REGISTER("dr0", t->debug[0]);
   WRITE_REGISTER("dr1", t->debug[1]);
   WRITE_REGISTER("dr2", t->debug[2]);
@@ -119,7 +119,7 @@ bool vmx_random(const struct command_line *line) {
   const bool verbose = command_line_has(line, "verbose");
   if (!vmm_start()) return false;
   const bool were_on = interrupts_disable();
-  host_efer = read_msr(IA32_EFER_MSR);
+  host_efer = read_msr(IA32_EFER);
   host_pat = read_msr(IA32_PAT);
   trial.vm.handlers = no_handlers;
   memory_build();

@@ -9,8 +9,7 @@
 #include "vmm/vm.h"
 
 enum { VECTOR_DEBUG = 1, VECTOR_INJECTED = 0x50, INJECT_EXTERNAL_INTERRUPT = 0x80000000 | VECTOR_INJECTED };
-enum { PENDING_B0 = 0x1001, PENDING_BS = 0x4000, RFLAGS_TF = 0x100, RFLAGS_IF = 0x200 };
-#define DR6_NONE 0xffff0ff0
+enum { PENDING_B0 = 0x1001 };
 
 static const struct debug_case {
   const char *title;
@@ -50,7 +49,7 @@ static bool on_vmcall(struct vm *from) {
     print("  end at +%u\n", vm_offset(from));
   } else {
     print("  the guest's %s: from +%u, DR6 %x\n", handlers[says], interrupted_at(from), read_dr6());
-    write_dr6(DR6_NONE);
+    write_dr6(DR6_FIXED);
   }
   vm_skip_instruction();
   return says != SAYS_END;
@@ -77,7 +76,7 @@ static bool run_case(const struct debug_case *what) {
   vm.fields.exception_bitmap = what->exception_bitmap;
   vm.fields.vm_entry_interruption_information = what->injection;
   vm.fields.guest_rflags |= what->flags;
-  write_dr6(DR6_NONE);
+  write_dr6(DR6_FIXED);
   return vm_begin(&vm) && vm_run(&vm);
 }
 

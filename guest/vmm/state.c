@@ -3,8 +3,7 @@
 #include "kernel/cpu.h"
 #include "vmm/vm.h"
 
-enum { IA32_SYSENTER_CS = 0x174, IA32_SYSENTER_ESP = 0x175, IA32_SYSENTER_EIP = 0x176, IA32_DEBUGCTL = 0x1d9 };
-enum { UNUSABLE = 0x10000, DR7_FIXED = 0x400, RFLAGS_FIXED = 2 };
+enum { IA32_SYSENTER_CS = 0x174, IA32_SYSENTER_ESP = 0x175, IA32_SYSENTER_EIP = 0x176 };
 
 extern const uint8_t vm_exit[];
 

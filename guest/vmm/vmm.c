@@ -8,7 +8,6 @@
 #include "vmm/vmx.h"
 
 enum { IA32_FEATURE_CONTROL = 0x3a, FEATURE_CONTROL_LOCK = 1, FEATURE_CONTROL_VMXON_OUTSIDE_SMX = 4 };
-enum { CR4_VMXE = 0x2000 };
 
 static struct vmm vmms[PROCESSORS_MAX];
 static struct region vmxon_regions[PROCESSORS_MAX];

@@ -1,8 +1,4 @@
-/* Physical memory of a machine: what is mapped where, reading and writing it.
- *
- * Writes are watched for two reasons: the dirty log, by page, and decoded code, by 64 bytes, so that data beside code
- * stays cheap to write.
- */
+/* Physical memory of a machine: what is mapped where. */
 #include "cpu/mmu/physical.h"
 
 #include <string.h>
@@ -119,7 +115,7 @@ static size_t carve(struct physical_memory *memory, uint64_t first, uint64_t las
   return i;
 }
 
-static void tell(const struct physical_memory *memory, enum physical_change change) {
+void physical_tell(const struct physical_memory *memory, enum physical_change change) {
   for (struct physical_listener *l = memory->listeners; l; l = l->next) l->changed(l, change);
 }
 
@@ -128,7 +124,7 @@ static void map_block(struct physical_memory *memory, uint64_t address, uint64_t
   size_t at = carve(memory, address, address + (size - 1));
   insert(memory, at, (struct physical_region){address, address + (size - 1), block, kind});
   memory->found_last = 0;
-  tell(memory, PHYSICAL_MAP_CHANGED);
+  physical_tell(memory, PHYSICAL_MAP_CHANGED);
 }
 
 bool physical_map(struct physical_memory *memory, uint64_t address, uint64_t size, enum physical_kind kind,
@@ -157,7 +153,7 @@ bool physical_unmap(struct physical_memory *memory, uint64_t address, uint64_t s
   if (!is_page_range(address, size) || !reserve(memory)) return false;
   carve(memory, address, address + (size - 1));
   memory->found_last = 0;
-  tell(memory, PHYSICAL_MAP_CHANGED);
+  physical_tell(memory, PHYSICAL_MAP_CHANGED);
   return true;
 }
 
@@ -194,7 +190,7 @@ bool physical_protect(struct physical_memory *memory, uint64_t address, uint64_t
   for (size_t i = 0; i < memory->count; i++)
     if (memory->region[i].first >= address && memory->region[i].last <= last) memory->region[i].kind = kind;
   memory->found_last = 0;
-  tell(memory, PHYSICAL_MAP_CHANGED);
+  physical_tell(memory, PHYSICAL_MAP_CHANGED);
   return true;
 }
 
@@ -221,231 +217,4 @@ void physical_unlisten(struct physical_memory *memory, struct physical_listener 
   struct physical_listener **at = &memory->listeners;
   while (*at && *at != listener) at = &(*at)->next;
   if (*at) *at = listener->next;
-}
-
-/* --- accesses ----------------------------------------------------------------------------------------------------- */
-
-static void note_device(const struct physical_memory *memory, uint64_t address, unsigned size, bool write,
-                        uint64_t value) {
-  if (memory->device_accessed) memory->device_accessed(memory->device_context, address, size, write, value);
-}
-
-void physical_on_device(struct physical_memory *memory, physical_device_accessed *accessed, void *context) {
-  memory->device_accessed = accessed;
-  memory->device_context = context;
-}
-
-static void device_read(const struct physical_memory *memory, const struct physical_block *block, uint64_t offset,
-                        uint8_t *bytes, size_t size) {
-  while (size > 0) {
-    unsigned n = device_size(size);
-    uint64_t value = block->read(block->context, offset, n);
-    note_device(memory, block->address + offset, n, false, value);
-    memcpy(bytes, &value, n);
-    bytes += n;
-    offset += n;
-    size -= n;
-  }
-}
-
-static void device_write(const struct physical_memory *memory, const struct physical_block *block, uint64_t offset,
-                         const uint8_t *bytes, size_t size) {
-  while (size > 0) {
-    unsigned n = device_size(size);
-    uint64_t value = 0;
-    memcpy(&value, bytes, n);
-    note_device(memory, block->address + offset, n, true, value);
-    block->write(block->context, offset, n, value);
-    bytes += n;
-    offset += n;
-    size -= n;
-  }
-}
-
-/* How many of `size` bytes lie in the region of `address`, or before the next one if it is in none. */
-static size_t bytes_here(const struct physical_memory *memory, const struct physical_region *region, uint64_t address,
-                         size_t size) {
-  uint64_t last = UINT64_MAX;
-  if (region) {
-    last = region->last;
-  } else {
-    for (size_t i = 0; i < memory->count; i++) {
-      if (memory->region[i].first <= address) continue;
-      last = memory->region[i].first - 1;
-      break;
-    }
-  }
-  return size - 1 > last - address ? (size_t)(last - address) + 1 : size;
-}
-
-/* The embedder answers for what is not mapped, if it wants to, in pieces as devices get them. */
-static void read_unmapped(const struct physical_memory *memory, uint64_t address, uint8_t *bytes, size_t size) {
-  memset(bytes, 0xff, size);
-  while (memory->unmapped && size > 0) {
-    const unsigned n = device_size(size);
-    uint64_t value = UINT64_MAX;
-    memory->unmapped(memory->unmapped_context, address, n, false, &value);
-    memcpy(bytes, &value, n);
-    bytes += n;
-    address += n;
-    size -= n;
-  }
-}
-
-static void write_unmapped(const struct physical_memory *memory, uint64_t address, const uint8_t *bytes, size_t size) {
-  while (memory->unmapped && size > 0) {
-    const unsigned n = device_size(size);
-    uint64_t value = 0;
-    memcpy(&value, bytes, n);
-    memory->unmapped(memory->unmapped_context, address, n, true, &value);
-    bytes += n;
-    address += n;
-    size -= n;
-  }
-}
-
-void physical_on_unmapped(struct physical_memory *memory, physical_unmapped *unmapped, void *context) {
-  memory->unmapped = unmapped;
-  memory->unmapped_context = context;
-}
-
-static void read_region(const struct physical_memory *memory, const struct physical_region *region, uint64_t address,
-                        uint8_t *bytes, size_t size) {
-  if (!region)
-    read_unmapped(memory, address, bytes, size);
-  else if (region->block->host)
-    memcpy(bytes, block_host(region->block, address), size);
-  else
-    device_read(memory, region->block, address - region->block->address, bytes, size);
-}
-
-/* A number in memory, as most are that the processor reads of its own. */
-static bool read_number(struct physical_memory *memory, uint64_t address, void *bytes) {
-  const struct physical_region *const region = physical_find(memory, address);
-  if (!region || !region->block->host || region->last - address < 7) return false;
-  memcpy(bytes, block_host(region->block, address), 8);
-  return true;
-}
-
-void physical_read(struct physical_memory *memory, uint64_t address, void *bytes, size_t size) {
-  uint8_t *to = bytes;
-  if (size == 8 && read_number(memory, address, bytes)) return;
-  while (size > 0) {
-    const struct physical_region *region = physical_find(memory, address);
-    size_t n = bytes_here(memory, region, address, size);
-    read_region(memory, region, address, to, n);
-    to += n;
-    address += n;
-    size -= n;
-  }
-}
-
-/* The 64-byte chunks that bytes first ... last of a page touch. */
-static uint64_t chunks_of(unsigned first, unsigned last) {
-  return (UINT64_MAX >> (63 - last / CODE_CHUNK)) & (UINT64_MAX << (first / CODE_CHUNK));
-}
-
-static void write_ram(struct physical_memory *memory, struct physical_block *block, uint64_t address,
-                      const uint8_t *bytes, size_t size) {
-  while (size > 0) {
-    unsigned offset = (unsigned)(address & ~PAGE_MASK);
-    size_t n = size < PAGE_SIZE - offset ? size : PAGE_SIZE - offset;
-    uint64_t page = block_page(block, address);
-    memcpy(block_host(block, address), bytes, n);
-    block_set_dirty(block, address);
-    if (block->code[page] & chunks_of(offset, offset + (unsigned)n - 1)) {
-      block->code[page] = 0;
-      if (memory->code_written) memory->code_written(memory->code_context, address, n);
-    }
-    bytes += n;
-    address += n;
-    size -= n;
-  }
-}
-
-static void write_all(struct physical_memory *memory, uint64_t address, const void *bytes, size_t size, bool through) {
-  const uint8_t *from = bytes;
-  while (size > 0) {
-    const struct physical_region *region = physical_find(memory, address);
-    size_t n = bytes_here(memory, region, address, size);
-    if (!region)
-      write_unmapped(memory, address, from, n);
-    else if (region->kind == PHYSICAL_RAM || (through && region->kind == PHYSICAL_ROM))
-      write_ram(memory, region->block, address, from, n);
-    else if (region->kind == PHYSICAL_MMIO)
-      device_write(memory, region->block, address - region->block->address, from, n);
-    from += n;
-    address += n;
-    size -= n;
-  }
-}
-
-void physical_write(struct physical_memory *memory, uint64_t address, const void *bytes, size_t size) {
-  write_all(memory, address, bytes, size, false);
-}
-
-void physical_write_through(struct physical_memory *memory, uint64_t address, const void *bytes, size_t size) {
-  write_all(memory, address, bytes, size, true);
-}
-
-uint8_t *physical_page(struct physical_memory *memory, uint64_t address) {
-  const struct physical_region *region = physical_find(memory, address);
-  return region ? block_host(region->block, address & PAGE_MASK) : NULL;
-}
-
-/* --- watching writes ---------------------------------------------------------------------------------------------- */
-
-static void watch_chunks(struct physical_memory *memory, uint64_t page, uint64_t chunks) {
-  const struct physical_region *region = physical_find(memory, page);
-  if (!region || !region->block->code) return;
-  uint64_t *word = &region->block->code[block_page(region->block, page)];
-  bool is_new = *word == 0 && chunks != 0;
-  *word |= chunks;
-  if (is_new) tell(memory, PHYSICAL_WRITES_WATCHED);
-}
-
-void physical_watch_code(struct physical_memory *memory, uint64_t page, bool has_code) {
-  if (has_code) {
-    watch_chunks(memory, page, UINT64_MAX);
-    return;
-  }
-  const struct physical_region *region = physical_find(memory, page);
-  if (region && region->block->code) region->block->code[block_page(region->block, page)] = 0;
-}
-
-void physical_watch_code_bytes(struct physical_memory *memory, uint64_t address, size_t size) {
-  while (size > 0) {
-    unsigned offset = (unsigned)(address & ~PAGE_MASK);
-    size_t n = size < PAGE_SIZE - offset ? size : PAGE_SIZE - offset;
-    watch_chunks(memory, address, chunks_of(offset, offset + (unsigned)n - 1));
-    address += n;
-    size -= n;
-  }
-}
-
-void physical_on_code_written(struct physical_memory *memory, physical_code_written *invalidate, void *context) {
-  memory->code_written = invalidate;
-  memory->code_context = context;
-}
-
-static bool take_dirty(struct physical_memory *memory, uint64_t address, bool clear) {
-  const struct physical_region *region = physical_find(memory, address);
-  if (!region || !region->block->dirty) return false;
-  uint64_t page = block_page(region->block, address);
-  uint64_t bit = UINT64_C(1) << (page % 64);
-  bool dirty = region->block->dirty[page / 64] & bit;
-  if (clear) region->block->dirty[page / 64] &= ~bit;
-  return dirty;
-}
-
-void physical_dirty_log(struct physical_memory *memory, uint64_t address, uint64_t size, uint64_t *bits, bool clear) {
-  uint64_t pages = size >> PAGE_SHIFT;
-  bool cleared = false;
-  memset(bits, 0, (size_t)((pages + 63) / 64) * sizeof *bits);
-  for (uint64_t i = 0; i < pages; i++) {
-    if (!take_dirty(memory, address + (i << PAGE_SHIFT), clear)) continue;
-    bits[i / 64] |= UINT64_C(1) << (i % 64);
-    cleared = clear;
-  }
-  if (cleared) tell(memory, PHYSICAL_WRITES_WATCHED);
 }

@@ -58,6 +58,7 @@ struct physical_memory {
 
 void physical_listen(struct physical_memory *memory, struct physical_listener *listener);
 void physical_unlisten(struct physical_memory *memory, struct physical_listener *listener);
+void physical_tell(const struct physical_memory *memory, enum physical_change change);
 
 /* NULL where nothing is mapped. */
 const struct physical_region *physical_search(struct physical_memory *memory, uint64_t address);
@@ -74,6 +75,11 @@ static inline unsigned device_size(size_t size) {
   if (size >= 8) return 8;
   if (size >= 4) return 4;
   return size >= 2 ? 2 : 1;
+}
+
+/* The 64-byte chunks that bytes first ... last of a page touch. */
+static inline uint64_t chunks_of(unsigned first, unsigned last) {
+  return (UINT64_MAX >> (63 - last / CODE_CHUNK)) & (UINT64_MAX << (first / CODE_CHUNK));
 }
 
 static inline uint64_t block_page(const struct physical_block *block, uint64_t address) {

@@ -1,6 +1,7 @@
 /* A scenario while it runs.
  *
- *   memory.c       page tables, descriptor tables, code in memory
+ *   memory.c       what is in memory at the beginning: code, and by way of
+ *                  memory_paging.c page tables, memory_tables.c descriptor tables
  *   host.c         the host's processor, and VMX instructions that it executes one by one
  *   host_steps.c   steps that are such instructions
  *   run.c          steps; running until something happens
@@ -95,13 +96,15 @@ const char *runner_place(const struct runner *runner, uint64_t address, char tex
 void runner_describe_exit(const struct runner *runner, uint64_t reason, uint64_t guest_rip, char text[TEXT_MAX]);
 void runner_describe_injection(uint64_t information, char text[TEXT_MAX]);
 
-/* memory.c. All return false after an error that is in runner->error. */
-bool memory_prepare(struct runner *runner);
+/* scenario.c: returns false; runner->error keeps the first. */
 bool runner_failed(struct runner *runner, const char *format, ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 2, 3)))
 #endif
     ;
+
+/* memory.c; false after an error. */
+bool memory_prepare(struct runner *runner);
 
 /* host.c */
 bool host_prepare(struct runner *runner);

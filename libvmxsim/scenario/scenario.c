@@ -1,7 +1,21 @@
 /* A scenario from its beginning to its end. */
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "libvmxsim/scenario/runner.h"
+
+bool runner_failed(struct runner *runner, const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  if (runner->error && !runner->error->text[0]) {
+    vsnprintf(runner->error->text, sizeof runner->error->text, format, list);
+    runner->error->line = runner->scenario->line;
+    runner->error->column = 1;
+  }
+  va_end(list);
+  return false;
+}
 
 static bool choose_processor(struct runner *runner) {
   const struct vmxsim_capabilities *given = runner->scenario->subject.processor;

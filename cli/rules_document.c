@@ -233,3 +233,15 @@ unsigned rules_heading_fields(const struct rules_document *document, unsigned he
   }
   return 0;
 }
+
+bool rules_part_has(const struct rules_part *part, vmxsim_check check) {
+  const unsigned heading = part->document->heading_of[check];
+  return (part->is_section ? part->document->heading[heading].section : heading) == part->number;
+}
+
+bool rules_part_all_read(const struct rules_part *part, unsigned input) {
+  for (vmxsim_check check = 0; check < vmxsim_check_count(); check++) {
+    if (rules_part_has(part, check) && !vmxsim_check_reads(check, input)) return false;
+  }
+  return true;
+}

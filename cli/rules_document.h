@@ -39,7 +39,19 @@ unsigned rules_heading_fields(const struct rules_document *document, unsigned he
 /* How many characters of an id come before its last part. */
 size_t rules_subject_length(const char *id);
 
+/* The checks of a section or of a heading. */
+struct rules_part {
+  const struct rules_document *document;
+  bool is_section;
+  unsigned number;
+};
+
+bool rules_part_has(const struct rules_part *part, vmxsim_check check);
+/* Whether all checks of the part read it. */
+bool rules_part_all_read(const struct rules_part *part, unsigned input);
+
 /* `vmxsim rules --format md` */
 void rules_print_markdown(void);
+void rules_print_indexes(const struct rules_document *document);
 
 #endif

@@ -1,57 +1,9 @@
-/* docs/rules.md: every check by section and field, and an index of what they read. */
+/* docs/rules.md: every check by section and field. The indexes at its end are rules_index.c's. */
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/common.h"
+#include "cli/paragraph.h"
 #include "cli/rules_document.h"
-
-enum { LINE_WIDTH = 118 };
-
-/* Words that are put on lines of LINE_WIDTH. */
-struct paragraph {
-  size_t column;
-  unsigned indent; /* of the lines after the first */
-  bool begins;     /* no word yet on this line */
-};
-
-static void put_word(struct paragraph *paragraph, const char *word) {
-  const size_t length = strlen(word);
-  if (!paragraph->begins && paragraph->column + 1 + length > LINE_WIDTH) {
-    printf("\n%*s", (int)paragraph->indent, "");
-    paragraph->column = paragraph->indent;
-  } else if (!paragraph->begins) {
-    putchar(' ');
-    paragraph->column++;
-  }
-  fputs(word, stdout);
-  paragraph->column += length;
-  paragraph->begins = false;
-}
-
-static void put_comma(struct paragraph *paragraph, bool *first) {
-  if (!*first) {
-    putchar(',');
-    paragraph->column++;
-  }
-  *first = false;
-}
-
-/* Breaks `text` at its spaces; a line break in it stays. */
-static void put_words(struct paragraph *paragraph, const char *text) {
-  char word[200];
-  while (*text) {
-    const size_t length = strcspn(text, " \n");
-    snprintf(word, sizeof word, "%.*s", (int)length, text);
-    put_word(paragraph, word);
-    text += length;
-    if (*text == '\n') {
-      putchar('\n');
-      paragraph->column = 0;
-      paragraph->begins = true;
-    }
-    if (*text) text++;
-  }
-}
 
 /* Markdown's own characters in a table cell. */
 static void put_cell(const char *text) {
@@ -76,43 +28,24 @@ static void outcome_in_short(const struct vmxsim_check_info *info, char *text, s
   }
 }
 
-/* The checks of a section or of a heading. */
-struct part {
-  const struct rules_document *document;
-  bool is_section;
-  unsigned number;
-};
-
-static bool is_in_part(const struct part *part, vmxsim_check check) {
-  const unsigned heading = part->document->heading_of[check];
-  return (part->is_section ? part->document->heading[heading].section : heading) == part->number;
-}
-
-static bool all_read(const struct part *part, unsigned input) {
-  for (vmxsim_check check = 0; check < vmxsim_check_count(); check++) {
-    if (is_in_part(part, check) && !vmxsim_check_reads(check, input)) return false;
-  }
-  return true;
-}
-
 /* Puts `introduction`, then what all checks of the part read; nothing if that is nothing. `outer` (may be NULL) is a
  * part around this one: what all of it reads has been said. */
-static bool put_what_all_read(const struct part *part, const struct part *outer, const char *introduction) {
+static bool put_what_all_read(const struct rules_part *part, const struct rules_part *outer, const char *introduction) {
   struct paragraph paragraph = {.begins = true};
   bool first = true;
   for (unsigned input = 0; input < vmxsim_input_count(); input++) {
     char word[120];
-    if (!all_read(part, input) || (outer && all_read(outer, input))) continue;
-    if (first) put_words(&paragraph, introduction);
-    put_comma(&paragraph, &first);
+    if (!rules_part_all_read(part, input) || (outer && rules_part_all_read(outer, input))) continue;
+    if (first) paragraph_words(&paragraph, introduction);
+    paragraph_comma(&paragraph, &first);
     snprintf(word, sizeof word, "`%s`", vmxsim_input_name(input));
-    put_word(&paragraph, word);
+    paragraph_word(&paragraph, word);
   }
   if (!first) printf(".\n");
   return !first;
 }
 
-static void put_row(vmxsim_check check, const struct part *section, const struct part *heading) {
+static void put_row(vmxsim_check check, const struct rules_part *section, const struct rules_part *heading) {
   struct vmxsim_check_info info;
   char outcome[40] = "";
   const char *separator = "";
@@ -123,8 +56,8 @@ static void put_row(vmxsim_check check, const struct part *section, const struct
   printf(" | `%s` | %s | ", info.id, outcome);
   for (unsigned input = 0; input < vmxsim_input_count(); input++) {
     if (!vmxsim_check_reads(check, input)) continue;
-    if (section && all_read(section, input)) continue;
-    if (heading && all_read(heading, input)) continue;
+    if (section && rules_part_all_read(section, input)) continue;
+    if (heading && rules_part_all_read(heading, input)) continue;
     printf("%s`%s`", separator, vmxsim_input_name(input));
     separator = ", ";
   }
@@ -136,19 +69,19 @@ static void put_fields(const struct rules_document *document, unsigned heading) 
   const unsigned count = rules_heading_fields(document, heading, fields);
   struct paragraph paragraph = {.begins = true};
   if (!count) return;
-  put_word(&paragraph, count == 1 ? "Field:" : "Fields:");
+  paragraph_word(&paragraph, count == 1 ? "Field:" : "Fields:");
   for (unsigned n = 0; n < count; n++) {
     char word[120];
     snprintf(word, sizeof word, "`%s` (%04XH)%s", vmxsim_field_name(fields[n]), vmxsim_field_encoding(fields[n]),
              n + 1 < count ? "," : ".\n");
-    put_word(&paragraph, word);
+    paragraph_word(&paragraph, word);
   }
 }
 
 /* `says_reads`: what all checks of the section read has been said. */
 static void put_heading(const struct rules_document *document, unsigned number, bool says_reads) {
   const struct rules_heading *heading = &document->heading[number];
-  const struct part section = {document, true, heading->section}, part = {document, false, number};
+  const struct rules_part section = {document, true, heading->section}, part = {document, false, number};
   const bool is_single = heading->count == 1;
   bool is_rest = says_reads; /* of what the checks read */
   if (rules_section_has_headings(document, heading->section)) {
@@ -158,14 +91,14 @@ static void put_heading(const struct rules_document *document, unsigned number, 
   }
   printf("\n| no. | condition | check | if broken | %s |\n|---:|---|---|---|---|\n", is_rest ? "reads also" : "reads");
   for (vmxsim_check check = 0; check < vmxsim_check_count(); check++) {
-    if (!is_in_part(&part, check)) continue;
+    if (!rules_part_has(&part, check)) continue;
     put_row(check, document->section[heading->section].count > 1 ? &section : NULL, is_single ? NULL : &part);
   }
 }
 
 static void put_section(const struct rules_document *document, unsigned number) {
   const struct rules_section *section = &document->section[number];
-  const struct part part = {document, true, number};
+  const struct rules_part part = {document, true, number};
   struct paragraph paragraph = {.indent = 2, .begins = true};
   if (!section->count) return;
   printf("\n## %s\n\n", section->title);
@@ -173,7 +106,7 @@ static void put_section(const struct rules_document *document, unsigned number) 
   const bool says_reads = section->count > 1 && put_what_all_read(&part, NULL, "All checks of this section read");
   if (*section->remarks) {
     if (*section->number) putchar('\n');
-    put_words(&paragraph, section->remarks);
+    paragraph_words(&paragraph, section->remarks);
   }
   for (unsigned n = 0; n < document->headings; n++) {
     if (document->heading[n].section == number) put_heading(document, n, says_reads);
@@ -188,9 +121,9 @@ static void put_headings_of_section(const struct rules_document *document, unsig
     const struct rules_heading *heading = &document->heading[n];
     char word[300];
     if (heading->section != section) continue;
-    put_comma(&paragraph, &first);
+    paragraph_comma(&paragraph, &first);
     snprintf(word, sizeof word, "[%s](#%s)", heading->title, heading->anchor);
-    put_word(&paragraph, word);
+    paragraph_word(&paragraph, word);
   }
 }
 
@@ -204,115 +137,6 @@ static void put_contents(const struct rules_document *document) {
     putchar('\n');
   }
   puts("- [Index of VMCS fields](#index-of-vmcs-fields)\n- [Index of other inputs](#index-of-other-inputs)");
-}
-
-/* The checks under one heading that have one subject (what comes before the last part of the id). */
-struct subject_checks {
-  const char *id;
-  size_t length;
-  unsigned heading;
-};
-
-static bool is_of_subject(const struct rules_document *document, const struct subject_checks *subject,
-                          vmxsim_check check) {
-  struct vmxsim_check_info info;
-  vmxsim_check_describe(check, &info);
-  return document->heading_of[check] == subject->heading && rules_subject_length(info.id) == subject->length &&
-         !strncmp(info.id, subject->id, subject->length);
-}
-
-static void put_link(struct paragraph *paragraph, const char *text, size_t length, const char *end, const char *anchor,
-                     bool *first) {
-  char word[400];
-  put_comma(paragraph, first);
-  snprintf(word, sizeof word, "[`%.*s%s`](#%s)", (int)length, text, end, anchor);
-  put_word(paragraph, word);
-}
-
-/* Whole sections whose checks all read the input */
-static void put_reading_sections(struct paragraph *paragraph, const struct rules_document *document, unsigned input,
-                                 bool *first) {
-  for (unsigned n = 0; n < document->sections; n++) {
-    const struct part part = {document, true, n};
-    char word[300];
-    if (document->section[n].count < 2 || !all_read(&part, input)) continue;
-    put_comma(paragraph, first);
-    put_word(paragraph, "all of");
-    snprintf(word, sizeof word, "[%s](#%s)", document->section[n].title, document->section_anchor[n]);
-    put_word(paragraph, word);
-  }
-}
-
-/* Those of `first_check`'s subject that read the input: "guest.cr0.*" for all of several. */
-static void put_readers_of_subject(struct paragraph *paragraph, const struct rules_document *document,
-                                   vmxsim_check first_check, unsigned input, bool *first) {
-  struct vmxsim_check_info info;
-  vmxsim_check_describe(first_check, &info);
-  const struct subject_checks subject = {info.id, rules_subject_length(info.id), document->heading_of[first_check]};
-  const struct rules_heading *heading = &document->heading[subject.heading];
-  const struct part section = {document, true, heading->section};
-  unsigned count = 0, readers = 0;
-  if (document->section[heading->section].count > 1 && all_read(&section, input)) return;
-  for (vmxsim_check check = 0; check < vmxsim_check_count(); check++) {
-    if (!is_of_subject(document, &subject, check)) continue;
-    if (check < first_check) return; /* they have been put */
-    count++;
-    readers += vmxsim_check_reads(check, input);
-  }
-  if (count == readers && count > 1) {
-    put_link(paragraph, subject.id, subject.length, ".*", heading->anchor, first);
-    return;
-  }
-  for (vmxsim_check check = first_check; readers && check < vmxsim_check_count(); check++) {
-    if (!is_of_subject(document, &subject, check) || !vmxsim_check_reads(check, input)) continue;
-    vmxsim_check_describe(check, &info);
-    put_link(paragraph, info.id, strlen(info.id), "", heading->anchor, first);
-  }
-}
-
-static unsigned count_readers(unsigned input) {
-  unsigned count = 0;
-  for (vmxsim_check check = 0; check < vmxsim_check_count(); check++) count += vmxsim_check_reads(check, input);
-  return count;
-}
-
-static void put_index_entry(const struct rules_document *document, unsigned input) {
-  struct paragraph paragraph = {.column = 2, .indent = 2, .begins = true};
-  bool first = true;
-  const unsigned count = count_readers(input);
-  char text[300];
-  if (!count) return;
-  printf("- ");
-  snprintf(text, sizeof text, "`%s`", vmxsim_input_name(input));
-  put_word(&paragraph, text);
-  if (vmxsim_input_kind(input) == VMXSIM_INPUT_FIELD) {
-    snprintf(text, sizeof text, "(%04XH; %s; %u):", vmxsim_field_encoding((vmxsim_field)input),
-             vmxsim_input_about(input), count);
-  } else {
-    snprintf(text, sizeof text, "(%s; %u):", vmxsim_input_about(input), count);
-  }
-  put_words(&paragraph, text);
-  put_reading_sections(&paragraph, document, input, &first);
-  for (vmxsim_check check = 0; check < vmxsim_check_count(); check++) {
-    put_readers_of_subject(&paragraph, document, check, input, &first);
-  }
-  putchar('\n');
-}
-
-static void put_indexes(const struct rules_document *document) {
-  puts("\n## Index of VMCS fields\n\n"
-       "Which checks read a field, whether to judge it or to see if they apply. In brackets: the encoding, the\n"
-       "manual's term, the number of checks. `guest.cr0.*` stands for all checks under that heading. Fields that are\n"
-       "not here are not checked: [fields.md](fields.md) has every field.\n");
-  for (unsigned input = 0; input < vmxsim_input_count(); input++) {
-    if (vmxsim_input_kind(input) == VMXSIM_INPUT_FIELD) put_index_entry(document, input);
-  }
-  puts("\n## Index of other inputs\n\n"
-       "Capabilities of the processor, its state at the moment of the VM entry, and memory. In brackets: what it is,\n"
-       "the number of checks.\n");
-  for (unsigned input = 0; input < vmxsim_input_count(); input++) {
-    if (vmxsim_input_kind(input) != VMXSIM_INPUT_FIELD) put_index_entry(document, input);
-  }
 }
 
 static const char introduction[] =
@@ -380,6 +204,6 @@ void rules_print_markdown(void) {
   put_introduction();
   put_contents(document);
   for (unsigned n = 0; n < document->sections; n++) put_section(document, n);
-  put_indexes(document);
+  rules_print_indexes(document);
   rules_document_end(document);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cpu/exec/flags.h"
+#include "cpu/mmu/registers.h"
 
 static const char *const gpr_names[16] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                           "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
@@ -69,9 +70,8 @@ static void compare_extended(struct comparison *c, const struct user_state *expe
 
 /* Of an address beyond what user code can have, Linux says that a page is there, whether or not. */
 static uint32_t error_code_mask(const struct test_result *result) {
-  enum { PRESENT = 1 };
   const uint64_t task_size = UINT64_C(0x7ffffffff000);
-  return result->vector == VECTOR_PF && result->cr2 >= task_size ? ~(uint32_t)PRESENT : UINT32_MAX;
+  return result->vector == VECTOR_PF && result->cr2 >= task_size ? ~FAULT_PRESENT : UINT32_MAX;
 }
 
 static void compare_fault(struct comparison *c, const struct test_result *expected, const struct test_result *actual) {

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "cpu/exec/flags.h"
+#include "cpu/mmu/registers.h"
 #include "tests/conformance/exceptions_internal.h"
 
 enum { FRAME_WORDS = 5 };
-#define PRESENT UINT32_C(1) /* of a page fault's error code: one page may be there, the other not */
 
 static bool both_fault(const struct dispute *d, unsigned silicon, unsigned model) {
   return d->silicon->vector == silicon && d->model->vector == model;
@@ -30,10 +30,11 @@ static unsigned state_size(const struct ir_op *op) {
 }
 
 /* CR2 is "the linear address that generated the exception" (SDM 3A, "Page-Fault Exception"). Which piece of 14 to 832
- * bytes on one page, or on two, is accessed first is not said: AMD's begin with the last byte, or with the first. */
+ * bytes on one page, or on two of which one may be there, is accessed first is not said: AMD's begin with the last
+ * byte, or with the first. */
 static bool is_large_operand(const struct dispute *d) {
   const uint64_t first = operand_linear(d), size = state_size(d->op);
-  return both_fault(d, VECTOR_PF, VECTOR_PF) && !((d->silicon->error_code ^ d->model->error_code) & ~PRESENT) &&
+  return both_fault(d, VECTOR_PF, VECTOR_PF) && !((d->silicon->error_code ^ d->model->error_code) & ~FAULT_PRESENT) &&
          lies_within(d->silicon->cr2, first, size) && lies_within(d->model->cr2, first, size);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cpu/exec/flags.h"
+#include "cpu/mmu/registers.h"
 #include "libvmxsim/machine/machine_internal.h"
 
 /* Physical memory: tables, then the arena. All of it but the arena is at KERNEL in linear addresses. */
@@ -42,27 +43,20 @@ static void put_64(struct model *model, uint32_t physical, uint64_t value) {
 }
 
 static void make_page_tables(struct model *model) {
-  enum {
-    PRESENT = 1,
-    WRITABLE = 2,
-    USER = 4,
-    ACCESSED = 0x20,
-    DIRTY = 0x40,
-    LARGE = 0x80,
-    ALL = PRESENT | WRITABLE | USER
-  };
-  const uint64_t no_execute = UINT64_C(1) << 63;
-  put_64(model, PML4, PDPT_LOW | ALL);
-  put_64(model, PML4 + 511 * 8, PDPT_HIGH | ALL);
-  put_64(model, PDPT_LOW, PD_LOW | ALL);
-  put_64(model, PDPT_HIGH + 510 * 8, PD_HIGH | ALL);
-  put_64(model, PD_HIGH, 0 | PRESENT | WRITABLE | LARGE | ACCESSED | DIRTY);
-  put_64(model, PD_LOW + (ARENA_BASE >> 21) * 8, PT_ARENA | ALL);
+  const uint64_t all = ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER;
+  put_64(model, PML4, PDPT_LOW | all);
+  put_64(model, PML4 + 511 * 8, PDPT_HIGH | all);
+  put_64(model, PDPT_LOW, PD_LOW | all);
+  put_64(model, PDPT_HIGH + 510 * 8, PD_HIGH | all);
+  put_64(model, PD_HIGH, 0 | ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_PAGE_SIZE | ENTRY_ACCESSED | ENTRY_DIRTY);
+  put_64(model, PD_LOW + (ARENA_BASE >> 21) * 8, PT_ARENA | all);
   for (uint32_t i = 0; i < ARENA_PAGES; i++) {
     const struct arena_page *page = &arena_pages[i];
     if (!page->mapped) continue;
-    const uint64_t rights = PRESENT | USER | ACCESSED | DIRTY | (page->writable ? WRITABLE : 0);
-    put_64(model, PT_ARENA + i * 8, (ARENA_PHYSICAL + i * ARENA_PAGE) | rights | (page->executable ? 0 : no_execute));
+    const uint64_t rights =
+        ENTRY_PRESENT | ENTRY_USER | ENTRY_ACCESSED | ENTRY_DIRTY | (page->writable ? ENTRY_WRITABLE : 0);
+    put_64(model, PT_ARENA + i * 8,
+           (ARENA_PHYSICAL + i * ARENA_PAGE) | rights | (page->executable ? 0 : ENTRY_NO_EXECUTE));
   }
 }
 

@@ -39,18 +39,19 @@ static void read_marker(void *context, const char *line, double at) {
   }
 }
 
-static bool start(char *const arguments[], int output, pid_t *child) {
+static bool start(const char *const arguments[], int output, pid_t *child) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  const int error = posix_spawn(child, arguments[0], &actions, NULL, arguments, environ);
+  char *const *const words = (char *const *)(uintptr_t)arguments; /* posix_spawn() does not write to them */
+  const int error = posix_spawn(child, words[0], &actions, NULL, words, environ);
   posix_spawn_file_actions_destroy(&actions);
   return error == 0;
 }
 
-bool guest_lines(char *const arguments[], guest_line *read_line, void *context) {
+bool guest_lines(const char *const arguments[], guest_line *read_line, void *context) {
   int ends[2], status;
   pid_t child;
   char line[400];
@@ -64,14 +65,15 @@ bool guest_lines(char *const arguments[], guest_line *read_line, void *context) 
   return started;
 }
 
-bool guest_run(char *const arguments[], struct run *run) {
+bool guest_run(const char *const arguments[], struct run *run) {
   run->count = 0;
   return guest_lines(arguments, read_marker, run) && run->count > 0;
 }
 
 enum { DISK_SIZE = 1474560, SECTOR = 512 };
 
-bool guest_disk(const char *image, const char *copy, const char *command_line) {
+/* Copies a disk image and puts `command_line` into its second sector. */
+static bool copy_disk(const char *image, const char *copy, const char *command_line) {
   char *bytes = malloc(DISK_SIZE);
   FILE *from = fopen(image, "rb"), *to = fopen(copy, "wb");
   bool done = bytes && from && to && strlen(command_line) < SECTOR && fread(bytes, DISK_SIZE, 1, from) == 1;
@@ -83,4 +85,22 @@ bool guest_disk(const char *image, const char *copy, const char *command_line) {
   if (from) fclose(from);
   if (to && fclose(to) != 0) done = false;
   return done;
+}
+
+bool guest_files_make(struct guest_files *files, const char *images, const char *bits, const char *command_line) {
+  char image[4200];
+  strcpy(files->folder, "/tmp/vmxsim-bench-XXXXXX");
+  if (!mkdtemp(files->folder)) return false;
+  snprintf(files->disk, sizeof files->disk, "%s/disk.img", files->folder);
+  snprintf(files->configuration, sizeof files->configuration, "%s/bochsrc", files->folder);
+  snprintf(image, sizeof image, "%s/guest%s.img", images, bits);
+  if (copy_disk(image, files->disk, command_line)) return true;
+  fprintf(stderr, "%s: no disk image of the platform guest\n", image);
+  return false;
+}
+
+void guest_files_remove(const struct guest_files *files) {
+  unlink(files->disk);
+  unlink(files->configuration);
+  rmdir(files->folder);
 }

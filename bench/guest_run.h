@@ -24,13 +24,19 @@ struct run {
 typedef void guest_line(void *context, const char *line, double at);
 
 /* Starts `arguments[0]` and gives each line of its standard output to `read_line`. false if it could not be started. */
-bool guest_lines(char *const arguments[], guest_line *read_line, void *context);
+bool guest_lines(const char *const arguments[], guest_line *read_line, void *context);
 
 /* Starts `arguments[0]` and reads its standard output to the end. false if it could not be started or printed no
  * marker. */
-bool guest_run(char *const arguments[], struct run *run);
+bool guest_run(const char *const arguments[], struct run *run);
 
-/* Copies a disk image and puts `command_line` into its second sector. */
-bool guest_disk(const char *image, const char *copy, const char *command_line);
+/* A folder with the disk that the guest boots from, and room for the configuration of a Bochs that boots it. */
+struct guest_files {
+  char folder[64], disk[100], configuration[100];
+};
+/* The disk is guest32.img or guest64.img of the folder `images`, with `command_line` in its second sector. */
+bool guest_files_make(struct guest_files *files, const char *images, const char *bits, const char *command_line);
+/* Also where that failed. */
+void guest_files_remove(const struct guest_files *files);
 
 #endif

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bench/bochs.h"
 #include "bench/guest_run.h"
@@ -31,13 +30,13 @@ struct options {
 /* What one emulator did: its runs, and the processes that make them. */
 struct emulator {
   const char *name;
-  char *arguments[10];
+  const char *arguments[10];
   struct run runs[PASSES_MAX];
 };
 
 struct bench {
   struct options options;
-  char temporary[64], image[100], disk[100], configuration[100];
+  struct guest_files files;
   struct emulator vmxsim, bochs;
   struct run instructions;
 };
@@ -67,57 +66,38 @@ static bool parse(int argc, char **argv, struct options *options) {
   return true;
 }
 
-static char *text(const char *constant) {
-  return (char *)(uintptr_t)constant; /* posix_spawn() does not write to its arguments */
-}
-
-static void arguments_of_vmxsim(const struct bench *b, const char *timing, char **arguments) {
+static void arguments_of_vmxsim(const struct bench *b, const char *timing, const char **arguments) {
   unsigned at = 0;
-  arguments[at++] = text(b->options.command);
-  arguments[at++] = text("run");
-  arguments[at++] = text("--timing");
-  arguments[at++] = text(timing);
+  arguments[at++] = b->options.command;
+  arguments[at++] = "run";
+  arguments[at++] = "--timing";
+  arguments[at++] = timing;
   if (b->options.cpu) {
-    arguments[at++] = text("--cpu");
-    arguments[at++] = text(b->options.cpu);
+    arguments[at++] = "--cpu";
+    arguments[at++] = b->options.cpu;
   }
-  arguments[at++] = text(b->disk);
+  arguments[at++] = b->files.disk;
   arguments[at] = NULL;
 }
 
 static bool prepare_bochs(struct bench *b) {
-  char *const arguments[] = {text(b->options.against), text("-q"), text("-f"), b->configuration, NULL};
+  const char *const arguments[] = {b->options.against, "-q", "-f", b->files.configuration, NULL};
   memcpy(b->bochs.arguments, arguments, sizeof arguments);
-  if (bochs_configure(b->configuration, b->options.against, b->options.bios, b->disk, NULL)) return true;
+  if (bochs_configure(b->files.configuration, b->options.against, b->options.bios, b->files.disk, NULL)) return true;
   fprintf(stderr, "no BIOS images of Bochs found: --bios FOLDER\n");
   return false;
 }
 
 static bool prepare(struct bench *b) {
   char line[200];
-  strcpy(b->temporary, "/tmp/vmxsim-bench-XXXXXX");
-  if (!mkdtemp(b->temporary)) return false;
-  snprintf(b->disk, sizeof b->disk, "%s/disk.img", b->temporary);
-  snprintf(b->configuration, sizeof b->configuration, "%s/bochsrc", b->temporary);
-  char image[4200];
-  snprintf(image, sizeof image, "%s/guest%s.img", b->options.folder, b->options.bits);
   const char *rounds = b->options.rounds;
   snprintf(line, sizeof line, "disk bench=%.100s markers %s%.20s", b->options.kernel, rounds ? "rounds=" : "",
            rounds ? rounds : "");
-  if (!guest_disk(image, b->disk, line)) {
-    fprintf(stderr, "%s: no disk image of the platform guest\n", image);
-    return false;
-  }
+  if (!guest_files_make(&b->files, b->options.folder, b->options.bits, line)) return false;
   b->vmxsim.name = "vmxsim";
   b->bochs.name = "Bochs";
   arguments_of_vmxsim(b, "latency", b->vmxsim.arguments);
   return !b->options.against || prepare_bochs(b);
-}
-
-static void clean_up(const struct bench *b) {
-  unlink(b->disk);
-  unlink(b->configuration);
-  rmdir(b->temporary);
 }
 
 static bool run_once(struct emulator *emulator, struct run *run) {
@@ -226,7 +206,7 @@ int main(int argc, char **argv) {
   }
   const bool prepared = prepare(&b);
   const bool measured = prepared && measure(&b);
-  clean_up(&b);
+  guest_files_remove(&b.files);
   if (!measured) return 2;
   return report(&b) ? 0 : 1;
 }

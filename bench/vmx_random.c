@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bench/bochs.h"
 #include "bench/guest_run.h"
@@ -38,7 +37,7 @@ struct lines {
 
 struct bench {
   struct options options;
-  char temporary[64], disk[100], configuration[100];
+  struct guest_files files;
 };
 
 static bool parse(int argc, char **argv, struct options *options) {
@@ -73,27 +72,14 @@ static bool parse(int argc, char **argv, struct options *options) {
 
 static bool prepare(struct bench *b) {
   const struct options *o = &b->options;
-  char image[4200], line[200];
-  strcpy(b->temporary, "/tmp/vmxsim-bench-XXXXXX");
-  if (!mkdtemp(b->temporary)) return false;
-  snprintf(b->disk, sizeof b->disk, "%s/disk.img", b->temporary);
-  snprintf(b->configuration, sizeof b->configuration, "%s/bochsrc", b->temporary);
-  snprintf(image, sizeof image, "%s/guest%s.img", o->folder, o->bits);
+  char line[200];
   snprintf(line, sizeof line, "disk vmx-random seed=%.20s from=%.20s count=%.20s%s", o->seed, o->from, o->count,
            o->verbose ? " verbose" : "");
-  if (!guest_disk(image, b->disk, line)) {
-    fprintf(stderr, "%s: no disk image of the platform guest\n", image);
-    return false;
-  }
-  if (!o->against || bochs_configure(b->configuration, o->against, o->bios, b->disk, BOCHS_MODEL)) return true;
+  if (!guest_files_make(&b->files, o->folder, o->bits, line)) return false;
+  if (!o->against || bochs_configure(b->files.configuration, o->against, o->bios, b->files.disk, BOCHS_MODEL))
+    return true;
   fprintf(stderr, "no BIOS images of Bochs found: --bios FOLDER\n");
   return false;
-}
-
-static void clean_up(const struct bench *b) {
-  unlink(b->disk);
-  unlink(b->configuration);
-  rmdir(b->temporary);
 }
 
 /* --- running --- */
@@ -128,17 +114,13 @@ static void take_line(void *context, const char *text, double at) {
   }
 }
 
-static char *text(const char *constant) {
-  return (char *)(uintptr_t)constant; /* posix_spawn() does not write to its arguments */
-}
-
 static bool run_vmxsim(struct bench *b, struct lines *lines) {
-  char *const arguments[] = {text(b->options.command), text("run"), text("--cpu"), text(CPU), b->disk, NULL};
+  const char *const arguments[] = {b->options.command, "run", "--cpu", CPU, b->files.disk, NULL};
   return guest_lines(arguments, take_line, lines) && lines->count && !lines->failed;
 }
 
 static bool run_bochs(struct bench *b, struct lines *lines) {
-  char *const arguments[] = {text(b->options.against), text("-q"), text("-f"), b->configuration, NULL};
+  const char *const arguments[] = {b->options.against, "-q", "-f", b->files.configuration, NULL};
   return guest_lines(arguments, take_line, lines) && lines->count && !lines->failed;
 }
 
@@ -210,6 +192,6 @@ int main(int argc, char **argv) {
     return 2;
   }
   const int status = prepare(&b) ? run(&b) : 2;
-  clean_up(&b);
+  guest_files_remove(&b.files);
   return status;
 }

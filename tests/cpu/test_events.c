@@ -401,11 +401,15 @@ static void test_single_step(void **state) {
   assert_vector(VECTOR_DB);
 }
 
-static void test_single_step_and_popf(void **state) {
-  (void)state;
+static void single_stepping(void) {
   long_mode(0);
   v->s.rflags |= RFLAGS_TF;
   events_rearm(v);
+}
+
+static void test_single_step_and_popf(void **state) {
+  (void)state;
+  single_stepping();
   put(KERNEL_STACK, 8, 2);
   CODE_AT(CODE, "\x9d\x90"); /* the POPF that clears TF still traps */
   step();
@@ -416,9 +420,7 @@ static void test_single_step_and_popf(void **state) {
 
 static void test_single_step_and_mov_ss(void **state) {
   (void)state;
-  long_mode(0);
-  v->s.rflags |= RFLAGS_TF;
-  events_rearm(v);
+  single_stepping();
   v->s.gpr[VMXSIM_RAX] = DATA;
   CODE_AT(CODE, "\x8e\xd0\x90\x90"); /* mov ss, eax; nop */
   step();
@@ -432,9 +434,7 @@ static void test_single_step_and_mov_ss(void **state) {
 
 static void test_int1_in_shadow(void **state) {
   (void)state;
-  long_mode(0);
-  v->s.rflags |= RFLAGS_TF;
-  events_rearm(v);
+  single_stepping();
   v->s.gpr[VMXSIM_RAX] = DATA;
   CODE_AT(CODE, "\x8e\xd0\xf1\x90");
   steps(2);

@@ -16,6 +16,7 @@
 #include "tests/conformance/execute.h"
 #include "tests/conformance/generate.h"
 #include "tests/conformance/golden.h"
+#include "tests/cpu/host_features.h"
 
 struct tally {
   uint64_t forms, cases, differences;
@@ -148,7 +149,7 @@ static bool prepare(struct comparison_run *run) {
     return false;
   }
   run->decoder = model_decoder(run->model);
-  if (!forms_enumerate(run->decoder, native_features(), &run->forms)) return false;
+  if (!forms_enumerate(run->decoder, host_features(), &run->forms)) return false;
   run->tally = calloc(form_count(run), sizeof *run->tally);
   return run->tally;
 }

@@ -17,8 +17,6 @@ void native_stop(struct native *native);
  * NO_VECTOR. The results are valid until the next submission. */
 bool native_submit(struct native *native, const struct test_case *cases, unsigned count);
 const struct test_result *native_wait(struct native *native);
-/* What its CPUID announces, as bits for decoder_init(). */
-uint64_t native_features(void);
 
 /* --- the model --- */
 

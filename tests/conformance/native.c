@@ -16,7 +16,6 @@
 #if defined(__x86_64__) && defined(__linux__)
 
 #include <asm/ldt.h>
-#include <cpuid.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -307,18 +306,6 @@ static void end_child(struct native *native) {
   waitpid(native->child, NULL, 0);
 }
 
-uint64_t native_features(void) {
-  enum { EAX, EBX, ECX, EDX };
-  uint64_t features = 0;
-  unsigned r[4];
-#define DECODE_FEATURE(name, leaf, subleaf, register, bit) \
-  if (__get_cpuid_count(leaf, subleaf, &r[EAX], &r[EBX], &r[ECX], &r[EDX]) && (r[register] >> (bit)&1)) \
-    features |= UINT64_C(1) << DECODE_FEATURE_##name;
-#include "decode/features.def"
-#undef DECODE_FEATURE
-  return features;
-}
-
 static const char *what_host_lacks(void) {
   enum { FSGSBASE_FOR_USERS = 2 };
   __builtin_cpu_init();
@@ -404,9 +391,6 @@ bool native_submit(struct native *native, const struct test_case *cases, unsigne
 const struct test_result *native_wait(struct native *native) {
   (void)native;
   return NULL;
-}
-uint64_t native_features(void) {
-  return 0;
 }
 
 #endif

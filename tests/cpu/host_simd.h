@@ -16,10 +16,9 @@ struct host_vectors {
 };
 
 #if defined(__x86_64__)
-#include <cpuid.h>
 #include <sys/mman.h>
 
-#include "decode/decode.h"
+#include "tests/cpu/host_features.h"
 
 enum { HOST_CODE = 4096 };
 
@@ -89,25 +88,16 @@ static bool host_execute(const uint8_t *code, size_t length, struct host_vectors
   return true;
 }
 
-/* What the host's CPUID announces, as bits for decoder_init(). */
-static uint64_t host_features(void) {
-  enum { EAX, EBX, ECX, EDX };
-  uint64_t features = 0;
-  unsigned r[4];
-#define DECODE_FEATURE(name, leaf, subleaf, register, bit) \
-  if (__get_cpuid_count(leaf, subleaf, &r[EAX], &r[EBX], &r[ECX], &r[EDX]) && (r[register] >> (bit)&1)) \
-    features |= UINT64_C(1) << DECODE_FEATURE_##name;
-#include "decode/features.def"
-#undef DECODE_FEATURE
+static uint64_t host_vector_features(void) {
   __builtin_cpu_init();
-  return __builtin_cpu_supports("avx") ? features : 0;
+  return __builtin_cpu_supports("avx") ? host_features() : 0;
 }
 #else
 static bool host_execute(const uint8_t *code, size_t length, struct host_vectors *state) {
   (void)code, (void)length, (void)state;
   return false;
 }
-static uint64_t host_features(void) {
+static uint64_t host_vector_features(void) {
   return 0;
 }
 #endif

@@ -347,7 +347,7 @@ static void try_encoding(struct vcpu *v, const struct encoding *e, unsigned roun
 
 static void test_against_host(void **state) {
   (void)state;
-  const uint64_t features = host_features();
+  const uint64_t features = host_vector_features();
   if (!features) skip();
   struct vcpu *v = create();
   decoder_init(&v->decoder, features);

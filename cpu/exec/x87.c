@@ -96,5 +96,6 @@ ir_execute *exec_bind_x87(const struct ir_op *op) {
   if (!handler) handler = x87_bind_transfer(op);
   if (!handler) handler = x87_bind_compare(op);
   if (!handler) handler = x87_bind_control(op);
+  if (!handler) handler = x87_bind_environment(op);
   return handler ? handler : x87_bind_transcendental(op);
 }

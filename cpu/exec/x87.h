@@ -36,6 +36,10 @@ void x87_initialize(struct vcpu *vcpu);
  * again (v->s.rip says so). MMX instructions, for which EM means #UD, use the second part alone. */
 bool x87_available(struct vcpu *vcpu, const struct ir_op *op);
 bool x87_nothing_pending(struct vcpu *vcpu);
+/* For instructions that do not wait: only #NM stands against them. */
+static inline bool x87_exists(struct vcpu *v) {
+  return v->mode & (DECODE_CR0_EM | DECODE_CR0_TS) ? exec_raise(v, VECTOR_NM) : true;
+}
 
 /* What every MMX instruction but EMMS does: TOP = 0, all registers valid. */
 static inline void x87_enter_mmx(struct vcpu *v) {
@@ -113,7 +117,8 @@ bool x87_of_two(struct vcpu *vcpu, const struct ir_op *op, x87_function_of_two *
 ir_execute *x87_bind_arithmetic(const struct ir_op *op);     /* FADD ... FDIVR, FSQRT, FPREM, FSCALE ... */
 ir_execute *x87_bind_transfer(const struct ir_op *op);       /* FLD ... FBSTP, constants, FXCH, FCMOVcc */
 ir_execute *x87_bind_compare(const struct ir_op *op);        /* FCOM ... FXAM */
-ir_execute *x87_bind_control(const struct ir_op *op);        /* FINIT, FLDCW, FSTENV, FSAVE ..., FFREE, EMMS */
+ir_execute *x87_bind_control(const struct ir_op *op);        /* FINIT, FLDCW ..., FFREE, EMMS */
+ir_execute *x87_bind_environment(const struct ir_op *op);    /* FSTENV, FSAVE ... */
 ir_execute *x87_bind_transcendental(const struct ir_op *op); /* FSIN ... FYL2XP1 */
 
 #endif

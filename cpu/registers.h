@@ -58,8 +58,7 @@
 #define DR6_BS BIT(14)
 #define DR6_BT BIT(15)
 /* Pending debug exceptions, as the VMCS has them: with one of these they are delivered. */
-#define PENDING_BREAKPOINT_ENABLED BIT(12)
-#define PENDING_VALID (PENDING_BREAKPOINT_ENABLED | DR6_BS)
+#define PENDING_VALID (PENDING_DEBUG_ENABLED_BREAKPOINT | PENDING_DEBUG_BS)
 #define DR7_FIXED BIT(10)
 #define DR7_ENABLED BITS(7, 0)
 #define DR7_GD BIT(13)

@@ -4,8 +4,7 @@
 #include "tests/random_vmcs.h"
 
 #define PROCESSOR "skylake-server"
-#define VALID BIT(31)
-#define EVENT(type, vector) (VALID | (uint64_t)(type) << 8 | (vector))
+#define EVENT(type, vector) (EVENT_VALID | (uint64_t)(type) << 8 | (vector))
 
 static struct fake_cpu cpu;
 

@@ -22,7 +22,7 @@ void debug_collect_breakpoints(struct vcpu *v) {
   const uint64_t breakpoints = v->trap_dr6 & DR6_BREAKPOINTS;
   v->trap_dr6 &= DR6_BT;
   if (!(v->s.pending_debug & PENDING_VALID)) v->s.pending_debug = 0;
-  if (breakpoints) v->s.pending_debug |= breakpoints | PENDING_BREAKPOINT_ENABLED;
+  if (breakpoints) v->s.pending_debug |= breakpoints | PENDING_DEBUG_ENABLED_BREAKPOINT;
 }
 
 /* Enabled by L or G, for instructions (R/W and LEN 0), and at that address. */

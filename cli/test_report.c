@@ -1,82 +1,9 @@
-/* Results of vectors and scenarios. A failure shows what was expected beside what was found. */
+/* Results of vectors and scenarios, as text, TAP, JUnit XML or JSON. */
 #include "cli/test_report.h"
 
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { DETAILS_BYTES = 16384 };
-
-struct details {
-  char text[DETAILS_BYTES];
-  size_t length;
-};
-
-static void put(struct details *details, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static void put(struct details *details, const char *format, ...) {
-  va_list list;
-  va_start(list, format);
-  const int length = vsnprintf(details->text + details->length, DETAILS_BYTES - details->length, format, list);
-  va_end(list);
-  if (length > 0) details->length += (size_t)length;
-  if (details->length >= DETAILS_BYTES) details->length = DETAILS_BYTES - 1;
-}
-
-static void put_outcomes(struct details *details, const struct vmxsim_case *subject,
-                         const struct vmxsim_vector_result *result) {
-  char text[300];
-  for (size_t n = 0; n < subject->expect.allowed_count; n++) {
-    vmxsim_outcome_text(&subject->expect.allowed[n], text, sizeof text);
-    put(details, "%s %s\n", n ? "                or" : "outcome  expected:", text);
-  }
-  vmxsim_outcome_text(&result->outcome, text, sizeof text);
-  put(details, "            found: %s%s\n", text, result->outcome.certain ? "" : " (not certain)");
-}
-
-/* Ids, each with what the check says of the case. */
-static void put_checks(struct details *details, const char *title, const struct vmxsim_check_set *set,
-                       const struct vmxsim_check_input *input, bool with_message) {
-  vmxsim_check check = vmxsim_check_set_next(set, 0);
-  for (; check != VMXSIM_NO_CHECK; check = vmxsim_check_set_next(set, check + 1)) {
-    struct vmxsim_check_info info;
-    char text[1000];
-    if (!vmxsim_check_describe(check, &info)) continue;
-    put(details, "%s %s\n", title, info.id);
-    if (!with_message) continue;
-    vmxsim_check_message(input, check, text, sizeof text);
-    put(details, "                   %s\n", text);
-  }
-}
-
-static void put_passes(struct details *details, const struct vmxsim_case *subject,
-                       const struct vmxsim_check_input *input) {
-  struct vmxsim_check_info info;
-  struct vmxsim_finding finding;
-  if (!vmxsim_check_describe(subject->expect.passes, &info)) return;
-  vmxsim_check_one(input, subject->expect.passes, &finding);
-  put(details, "passes   expected: %s\n            found: %s\n", info.id,
-      finding.result == VMXSIM_CHECK_BROKEN ? "broken" : "undecided");
-  for (unsigned n = 0; finding.result != VMXSIM_CHECK_BROKEN && n < vmxsim_input_count(); n++) {
-    if ((finding.missing[n / 64] >> (n % 64)) & 1)
-      put(details, "                   not known: %s\n", vmxsim_input_name(n));
-  }
-}
-
-static void make_details(struct details *details, const struct vmxsim_case *subject,
-                         const struct vmxsim_vector_result *result) {
-  struct vmxsim_vmcs vmcs;
-  struct vmxsim_check_input input;
-  vmxsim_case_input(subject, &vmcs, &input);
-  details->length = 0;
-  details->text[0] = 0;
-  if (result->outcome_differs) put_outcomes(details, subject, result);
-  put_checks(details, "broken   expected:", &result->not_broken, &input, false);
-  put_checks(details, "            found:", &result->also_broken, &input, true);
-  put_checks(details, "undecided expected:", &result->not_undecided, &input, false);
-  put_checks(details, "undecided   found:", &result->also_undecided, &input, false);
-  if (result->passes_differs) put_passes(details, subject, &input);
-}
+#include "cli/test_details.h"
 
 static void put_lines(FILE *file, const char *indent, const char *text) {
   while (*text) {
@@ -102,57 +29,12 @@ static void put_xml(const char *text) {
   }
 }
 
-/* --- the table at the end --- */
-
-static void more_folders(struct test_report *report) {
-  const size_t capacity = report->folder_capacity ? 2 * report->folder_capacity : 16;
-  struct test_folder *const folders = allocate(capacity, sizeof *folders);
-  if (report->folder_count) memcpy(folders, report->folders, report->folder_count * sizeof *folders);
-  free(report->folders);
-  report->folders = folders;
-  report->folder_capacity = capacity;
-}
-
-static struct test_folder *folder_of(struct test_report *report, const char *file) {
-  const char *const slash = strrchr(file, '/');
-  const size_t length = slash ? (size_t)(slash - file) : 0;
-  for (size_t n = report->folder_count; n-- > 0;) {
-    struct test_folder *const folder = &report->folders[n];
-    if (strlen(folder->name) == length && !memcmp(folder->name, file, length)) return folder;
-  }
-  if (report->folder_count == report->folder_capacity) more_folders(report);
-  struct test_folder *const folder = &report->folders[report->folder_count++];
-  *folder = (struct test_folder){.name = allocate(length + 1, 1)};
-  memcpy(folder->name, file, length);
-  folder->name[length] = 0;
-  return folder;
-}
-
 static void count(struct test_report *report, const char *file, bool passed) {
-  struct test_folder *const folder = folder_of(report, file);
-  if (passed) {
+  if (passed)
     report->passed++;
-    folder->passed++;
-  } else {
+  else
     report->failed++;
-    folder->failed++;
-  }
-}
-
-/* Of one folder the totals say it all. */
-static void print_table(const struct test_report *report) {
-  size_t width = strlen("folder");
-  for (size_t n = 0; n < report->folder_count; n++) {
-    const size_t length = strlen(report->folders[n].name);
-    if (length > width) width = length;
-  }
-  if (report->folder_count < 2) return;
-  output_styled(&report->output, STYLE_TITLE, "%-*s  passed  failed\n", (int)width, "folder");
-  for (size_t n = 0; n < report->folder_count; n++) {
-    const struct test_folder *const folder = &report->folders[n];
-    output_put(&report->output, "%-*s  %6zu  ", (int)width, *folder->name ? folder->name : ".", folder->passed);
-    output_styled(&report->output, folder->failed ? STYLE_BAD : STYLE_PLAIN, "%6zu\n", folder->failed);
-  }
+  test_folders_count(&report->folders, file, passed);
 }
 
 static const char *name_of(const struct vmxsim_case *subject) {
@@ -250,12 +132,12 @@ static void print_result(struct test_report *report, const char *file, const str
 
 void test_report_result(struct test_report *report, const char *file, const struct vmxsim_case *subject,
                         const struct vmxsim_vector_result *result) {
-  struct details details = {.length = 0};
+  struct test_details details = {.length = 0};
   if (!subject->expect.given) {
     report->without_expectation++;
     return;
   }
-  if (!result->passed) make_details(&details, subject, result);
+  if (!result->passed) test_details_make(&details, subject, result);
   print_result(report, file, subject, result->passed, details.text);
   show_progress(report, VECTORS_A_LINE);
 }
@@ -286,13 +168,6 @@ static void end_json(struct test_report *report) {
   json_end(&report->json);
 }
 
-static void release_folders(struct test_report *report) {
-  for (size_t n = 0; n < report->folder_count; n++) free(report->folders[n].name);
-  free(report->folders);
-  report->folders = NULL;
-  report->folder_count = report->folder_capacity = 0;
-}
-
 void test_report_end(struct test_report *report) {
   clear_progress(report);
   switch (report->format) {
@@ -301,7 +176,7 @@ void test_report_end(struct test_report *report) {
       output_put(&report->output, "%zu %s no expectation\n", report->without_expectation,
                  plural(report->without_expectation, "case has", "cases have"));
     }
-    print_table(report);
+    test_folders_print(&report->folders, &report->output);
     output_styled(&report->output, report->failed ? STYLE_BAD : STYLE_GOOD, "%zu passed, %zu failed\n", report->passed,
                   report->failed);
     break;
@@ -309,5 +184,5 @@ void test_report_end(struct test_report *report) {
   case TEST_JUNIT: printf("</testsuite>\n</testsuites>\n"); break;
   case TEST_JSON: end_json(report); break;
   }
-  release_folders(report);
+  test_folders_release(&report->folders);
 }

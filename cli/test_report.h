@@ -4,16 +4,11 @@
 
 #include "cli/json.h"
 #include "cli/output.h"
+#include "cli/test_folders.h"
 #include "vmxsim/scenario.h"
 #include "vmxsim/vectors.h"
 
 enum test_format { TEST_TEXT, TEST_TAP, TEST_JUNIT, TEST_JSON };
-
-/* Results of the files of one folder. */
-struct test_folder {
-  char *name;
-  size_t passed, failed;
-};
 
 struct test_report {
   enum test_format format;
@@ -22,8 +17,7 @@ struct test_report {
   bool progress; /* a line on the standard error that is written over */
   bool verbose;
   size_t passed, failed, without_expectation, unusable_files;
-  struct test_folder *folders; /* in the order in which they came */
-  size_t folder_count, folder_capacity;
+  struct test_folders folders;
 };
 
 void test_report_begin(struct test_report *report);

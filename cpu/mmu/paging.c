@@ -226,7 +226,7 @@ bool paging_resolve(struct mmu *mmu, uint64_t linear, unsigned access, uint64_t 
 }
 
 bool paging_translate(struct vcpu *v, uint64_t linear, unsigned access, uint64_t *physical) {
-  uint32_t error;
+  uint32_t error = 0;
   if (!linear_is_canonical(v->mmu, linear)) {
     vcpu_raise_with_code(v, VECTOR_GP, 0);
     return false;

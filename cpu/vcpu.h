@@ -121,7 +121,8 @@ struct vcpu {
   uint64_t event_mask; /* VMXSIM_EVENT_BIT() of what somebody listens to: cpu/observe.h */
   const struct vcpu_listener *listener; /* NULL: nobody listens to anything */
   struct decoder decoder;
-  unsigned index; /* 0 ... n-1 */
+  unsigned index;  /* 0 ... n-1 */
+  uint64_t tsc_hz; /* what MSRs say of the clock; nothing in here knows seconds */
 
   /* Pending at the boundary (cpu/events/boundary.c). */
   bool nmi_pending, nmi_pending_2, smi_pending, init_pending, sipi_pending, machine_check_pending;

@@ -71,6 +71,7 @@ static const struct state_field architectural[] = {
     NUMBER(tsc_deadline),
     NUMBER(umwait_control),
     NUMBER(bios_sign_id),
+    NUMBER(power_ctl),
     NUMBER(rtit_ctl),
     NUMBER(rtit_status),
     NUMBER(rtit_cr3_match),

@@ -1,7 +1,8 @@
 /* Model-specific registers: which there are, what they hold, and which values they refuse.
  *
  * SDM 4, "Architectural MSRs". Registers that are plain values with reserved bits are rows of a table; the others have
- * functions. MTRRs and machine-check banks are msr_ranges.c, those of Intel PT processor_trace.c, the APIC's cpu/apic.
+ * functions. MTRRs and machine-check banks are msr_ranges.c, those of some processor families msr_model.c, those of
+ * Intel PT processor_trace.c, the APIC's cpu/apic.
  */
 #include <stddef.h>
 
@@ -247,6 +248,7 @@ bool msr_read(struct vcpu *v, uint32_t msr, uint64_t *value) {
   if (is_vmx_msr(v, msr)) return vmxsim_capability_rdmsr(v->capabilities, msr, value);
   if (msr_is_range(msr)) return msr_range_read(v, msr, value);
   if (trace_is_msr(msr)) return trace_msr_read(v, msr, value);
+  if (msr_is_of_model(msr)) return msr_model_read(v, msr, value);
   const struct plain *const p = find_plain(v, msr);
   if (!p) return read_special(v, msr, value);
   *value = *value_at(&v->s, p);
@@ -262,6 +264,7 @@ bool msr_write(struct vcpu *v, uint32_t msr, uint64_t value) {
   }
   if (msr_is_range(msr)) return msr_range_write(v, msr, value);
   if (trace_is_msr(msr)) return trace_msr_write(v, msr, value);
+  if (msr_is_of_model(msr)) return msr_model_write(v, msr, value);
   const struct plain *const p = find_plain(v, msr);
   return p ? write_plain(v, p, value) : write_special(v, msr, value);
 }

@@ -78,7 +78,7 @@ struct vmxsim_state {
   uint64_t u_cet, s_cet, pl_ssp[4], interrupt_ssp_table, ssp;
   uint32_t pkru;
   uint64_t mtrr_def_type, mtrr_fix[11], mtrr_base[10], mtrr_mask[10];
-  uint64_t mcg_status, ds_area, tsc_offset, tsc_adjust, tsc_deadline, umwait_control, bios_sign_id;
+  uint64_t mcg_status, ds_area, tsc_offset, tsc_adjust, tsc_deadline, umwait_control, bios_sign_id, power_ctl;
   uint64_t rtit_ctl, rtit_status, rtit_cr3_match, rtit_addr[4]; /* ADDR0_A, ADDR0_B, ADDR1_A, ADDR1_B */
   uint64_t mci_ctl[VMXSIM_MC_BANKS], mci_status[VMXSIM_MC_BANKS], mci_addr[VMXSIM_MC_BANKS], mci_misc[VMXSIM_MC_BANKS];
 

@@ -86,6 +86,7 @@ static struct vmxsim_vcpu *create_vcpu(struct machine *machine, unsigned index) 
   v->allocator = allocator;
   v->index = index;
   v->machine = machine;
+  v->tsc_hz = machine->tsc_hz;
   v->signalled = machine_signalled;
   v->capabilities = &machine->processor;
   vcpu->blocks = create_blocks(machine);

@@ -254,6 +254,24 @@ static void test_msr_ranges(void **state) {
   assert_false(written(0x2ff, 0x106));
 }
 
+/* Frequency and power, which software reads where it sees the family. */
+static void test_msrs_of_families(void **state) {
+  (void)state;
+  enum { PLATFORM_INFO = 0xce, PKG_CST_CONFIG = 0xe2, POWER_CTL = 0x1fc };
+  static const struct {
+    const char *processor;
+    unsigned ratio; /* 0: none of them */
+  } cases[] = {{"max", 24}, {"nehalem", 18}, {"haswell", 24}, {"penryn", 0}, {"yonah", 0}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    recreate(cases[i].processor);
+    v->tsc_hz = UINT64_C(2400000000);
+    assert_int_equal(readable(PLATFORM_INFO) ? read_msr(PLATFORM_INFO) : 0, cases[i].ratio << 8);
+    assert_false(written(PLATFORM_INFO, 0) || written(PKG_CST_CONFIG, 0));
+    assert_int_equal(written(POWER_CTL, 2), cases[i].ratio != 0);
+    assert_int_equal(readable(POWER_CTL) && read_msr(POWER_CTL) == 2, cases[i].ratio != 0);
+  }
+}
+
 /* Intel PT: with the trace transport subsystem as its only output, two ranges of addresses, no cycle-accurate mode. */
 static void test_processor_trace(void **state) {
   (void)state;
@@ -954,6 +972,7 @@ int main(void) {
       TEST(test_msr_instructions),
       TEST(test_msr_values),
       TEST(test_msr_ranges),
+      TEST(test_msrs_of_families),
       TEST(test_processor_trace),
       TEST(test_msrs_of_old_processors),
       TEST(test_efer),

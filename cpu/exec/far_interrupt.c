@@ -28,7 +28,9 @@ static bool read_redirection(struct vcpu *v, unsigned vector, bool *redirect) {
   return true;
 }
 
-/* Through the program's own vector table at linear address 0, as an 8086 does it. */
+/* Through the program's own vector table at linear address 0, as an 8086 does it. NT stays, unlike in delivery through
+ * the IDT. SDM 3B, "Method 5: Software Interrupt Handling", "Method 6: Software Interrupt Handling".
+ */
 static bool redirect(struct vcpu *v, unsigned vector, uint64_t return_rip) {
   const bool virtual_if = RFLAGS_IOPL_OF(v->s.rflags) < 3;
   const uint64_t flags = flags_read(v);
@@ -43,7 +45,7 @@ static bool redirect(struct vcpu *v, unsigned vector, uint64_t return_rip) {
       !far_stack_push(v, &stack, 2, v->s.segment[VMXSIM_CS].selector) || !far_stack_push(v, &stack, 2, return_rip))
     return false;
   v->s.gpr[VMXSIM_RSP] = stack.sp;
-  system_write_flags(v, flags & ~(RFLAGS_TF | RFLAGS_NT | (virtual_if ? RFLAGS_VIF : RFLAGS_IF)));
+  system_write_flags(v, flags & ~(RFLAGS_TF | (virtual_if ? RFLAGS_VIF : RFLAGS_IF)));
   v->single_step = false;
   segment_load_real(v, VMXSIM_CS, (uint16_t)(entry >> 16));
   v->s.rip = entry & 0xffff;

@@ -314,13 +314,14 @@ static void test_v86_redirection(void **state) {
   v->s.tr.limit = 0x67 + 64;
   put(TSS + 102, 2, 0x68 + 32);
   put(0x21 * 4, 4, 0x00504321);
-  v->s.rflags |= RFLAGS_VIF;
+  v->s.rflags |= RFLAGS_VIF | RFLAGS_NT;
   CODE_AT(CODE, "\xcd\x21");
   step();
   assert_at(0x4321);
   assert_int_equal(v->s.segment[VMXSIM_CS].selector, 0x50);
   assert_true(v->mode & DECODE_V86);
   assert_false(v->s.rflags & RFLAGS_VIF);
+  assert_true(v->s.rflags & RFLAGS_NT); /* nothing says that it were cleared */
   assert_true(get(USER_STACK - 2, 2) & RFLAGS_IF);
   assert_int_equal(get(USER_STACK - 2, 2) & RFLAGS_IOPL, RFLAGS_IOPL);
 }

@@ -11,6 +11,8 @@
 #define PARTS_MASK (~UINT64_C(0xfff))
 #define RTM UINT64_C(0x800) /* there only on processors with restricted transactional memory */
 #define DEBUG_DEFINED UINT64_C(0x600f)
+#define GENERAL_DETECT 0x2000
+#define TASK_SWITCH 0x8000
 #define BREAKPOINTS 15
 #define RESUME_FLAG UINT64_C(0x10000)
 
@@ -144,16 +146,33 @@ static uint64_t displacement_mask(uint32_t information) {
   return information & INFO_REGISTER ? 0 : masks[size > 2 ? 2 : size]; /* it is 0 then */
 }
 
-/* Breakpoints that are hit at the same time as a single step may be shown with it. */
-static uint64_t debug_mask(uint64_t shown) {
-  return shown & PENDING_BS ? ~UINT64_C(BREAKPOINTS) : UINT64_MAX;
+/* Those of four breakpoints that are on instructions. SDM 3B, "Debug Control Register (DR7)". */
+static uint64_t instruction_breakpoints(uint64_t dr7) {
+  uint64_t found = 0;
+  for (unsigned i = 0; i < 4; i++) {
+    if (!(dr7 >> (16 + 4 * i) & 3)) found |= UINT64_C(1) << i;
+  }
+  return found;
 }
 
-static uint64_t qualification_mask(const struct exit *e) {
+/* Breakpoints that are hit at the same time as a single step may be shown with it, and so may those of the next
+ * instruction with the data breakpoints of this one. A debug exception should leave BT, but not everywhere does
+ * (docs/comparison.md).
+ */
+static uint64_t debug_mask(const struct trial *t, uint64_t shown) {
+  const uint64_t of_instructions = instruction_breakpoints(t->vm.fields.guest_dr7);
+  uint64_t mask = UINT64_MAX;
+  if (shown & (PENDING_BS | GENERAL_DETECT | BREAKPOINTS)) mask &= ~UINT64_C(TASK_SWITCH);
+  if (shown & PENDING_BS) return mask & ~UINT64_C(BREAKPOINTS);
+  const uint64_t traps = ~of_instructions | t->vm.fields.guest_pending_debug_exceptions;
+  return shown & BREAKPOINTS & traps ? mask & ~of_instructions : mask;
+}
+
+static uint64_t qualification_mask(const struct trial *t, const struct exit *e) {
   if (has_displacement(e->basic)) return displacement_mask(e->information);
   switch (e->basic) {
   case VMXSIM_EXIT_exception_or_nmi:
-    return (e->event & 0xff) == 1 ? DEBUG_DEFINED & debug_mask(e->qualification) : PARTS_MASK;
+    return (e->event & 0xff) == 1 ? DEBUG_DEFINED & debug_mask(t, e->qualification) : PARTS_MASK;
   case VMXSIM_EXIT_task_switch: return 0xc000ffff;
   case VMXSIM_EXIT_control_register_accesses: return 0xffff0f7f;
   case VMXSIM_EXIT_mov_dr: return 0xf17;
@@ -167,7 +186,13 @@ static bool has_linear(const struct exit *e) {
   return e->basic == VMXSIM_EXIT_control_register_accesses && (e->qualification & 0x70) == 0x70;
 }
 
-static void read_exit(struct exit *e) {
+/* SDM 3C, "Information About NMI Unblocking Due to IRET". */
+static bool nmi_unblocking_is_defined(const struct trial *t) {
+  const uint64_t controls = t->vm.fields.pin_based_vm_execution_controls;
+  return !(controls & 1U << VMXSIM_BIT_pin_based_nmi_exiting) || controls & 1U << VMXSIM_BIT_pin_based_virtual_nmis;
+}
+
+static void read_exit(const struct trial *t, struct exit *e) {
   e->reason = (uint32_t)vmx_read(VMXSIM_ENCODING_exit_reason);
   e->basic = e->reason & 0xffff;
   e->failed = e->reason >> ENTRY_FAILURE_BIT;
@@ -176,6 +201,7 @@ static void read_exit(struct exit *e) {
   e->event = (uint32_t)vmx_read(VMXSIM_ENCODING_vm_exit_interruption_information);
   e->vectoring = (uint32_t)vmx_read(VMXSIM_ENCODING_idt_vectoring_information);
   if (!(e->event & VALID)) e->event = 0;
+  if (!nmi_unblocking_is_defined(t)) e->event &= ~UINT32_C(0x1000);
   e->vectoring = e->vectoring & VALID ? e->vectoring & ~UINT32_C(0x1000) : 0;
   if (e->event & HAS_ERROR_CODE) e->event_code = (uint32_t)vmx_read(VMXSIM_ENCODING_vm_exit_interruption_error_code);
   if (e->vectoring & HAS_ERROR_CODE) e->vectoring_code = (uint32_t)vmx_read(VMXSIM_ENCODING_idt_vectoring_error_code);
@@ -184,7 +210,7 @@ static void read_exit(struct exit *e) {
   e->information = (uint32_t)vmx_read(VMXSIM_ENCODING_vm_exit_instruction_information);
   const uint32_t mask = information_mask(e);
   e->information &= mask;
-  e->qualification &= qualification_mask(e);
+  e->qualification &= qualification_mask(t, e);
 }
 
 /* --- the saved guest state --- */
@@ -199,7 +225,7 @@ static void mask_segment(uint64_t *base, uint64_t *limit, uint64_t *rights, uint
 /* Of an unusable segment only little is saved. What base FS and GS have when an event has left virtual-8086 mode is not
  * said anywhere: their selectors are 0.
  */
-static void mask_state(struct vmcs_fields *s, enum guest_kind kind, uint32_t basic) {
+static void mask_state(struct vmcs_fields *s, enum guest_kind kind, const struct exit *e) {
   const uint64_t base_mask = kind == GUEST_V8086 ? 0 : UINT64_MAX;
 #define MASK(name, bases, rights) \
   mask_segment(&s->guest_##name##_base, &s->guest_##name##_limit, &s->guest_##name##_access_rights, bases, rights)
@@ -214,13 +240,15 @@ static void mask_state(struct vmcs_fields *s, enum guest_kind kind, uint32_t bas
 #undef MASK
   s->vmx_preemption_timer_value = 0;
   s->guest_dr7 &= ~RTM;
-  if (basic == VMXSIM_EXIT_monitor_trap_flag || basic == VMXSIM_EXIT_vmx_preemption_timer_expired) {
+  if (e->basic == VMXSIM_EXIT_monitor_trap_flag || e->basic == VMXSIM_EXIT_vmx_preemption_timer_expired) {
     s->guest_rflags &= ~RESUME_FLAG; /* between iterations of a string instruction it may be 1 */
   }
-  if (basic == VMXSIM_EXIT_task_switch) s->guest_interruptibility_state &= ~BLOCKING_STI_MOV_SS;
-  if (basic != VMXSIM_EXIT_triple_fault) return;
+  if (e->basic == VMXSIM_EXIT_task_switch) {
+    s->guest_interruptibility_state &= ~BLOCKING_STI_MOV_SS;
+    if (!(e->vectoring & VALID)) s->guest_rflags &= ~RESUME_FLAG; /* of an instruction it may be over, or not */
+  }
   /* What the way to shutdown leaves of it is not plain. */
-  s->guest_rflags &= ~RESUME_FLAG;
+  if (e->basic == VMXSIM_EXIT_triple_fault) s->guest_rflags &= ~RESUME_FLAG;
 }
 
 static uint64_t mix(uint64_t hash, uint64_t value) {
@@ -237,7 +265,7 @@ static uint64_t hash_fields(const struct vmcs_fields *s) {
 }
 
 static uint64_t hash_registers(const struct trial *t) {
-  uint64_t hash = mix(mix(1, t->cr2 & PARTS_MASK), t->dr6 & debug_mask(t->dr6));
+  uint64_t hash = mix(mix(1, t->cr2 & PARTS_MASK), t->dr6 & debug_mask(t, t->dr6));
   for (unsigned i = 0; i < 4; i++) hash = mix(hash, t->debug[i]);
   for (unsigned i = 0; i < TRIAL_MSRS; i++) hash = mix(hash, t->msr[i]);
   hash = mix(hash, lists_hash(t));
@@ -342,7 +370,7 @@ static void print_registers(const struct trial *t) {
 static void record_exit(const struct trial *t, bool verbose) {
   static struct vmcs_fields state;
   struct exit e = {0};
-  read_exit(&e);
+  read_exit(t, &e);
   if (e.failed) {
     /* Of several rules that the guest state breaks any can be the one that is told. */
     marker(" failed %u q %q\n", e.basic,
@@ -351,7 +379,7 @@ static void record_exit(const struct trial *t, bool verbose) {
   }
   memset(&state, 0, sizeof state);
   vmcs_read(&state, VMCS_GUEST_STATE, &this_vmm()->capabilities);
-  mask_state(&state, t->kind, e.basic);
+  mask_state(&state, t->kind, &e);
   marker(" exit %x q %q ev %x/%x idt %x/%x len %u info %x gla %q rip %q state %q regs %q mem %q\n", e.reason,
          e.qualification, e.event, e.event_code, e.vectoring, e.vectoring_code, e.length, e.information, e.linear,
          state.guest_rip, hash_fields(&state), hash_registers(t),

@@ -11,6 +11,7 @@
 #define RFLAGS_FIXED UINT64_C(0x2)
 #define RFLAGS_TF UINT64_C(0x100)
 #define RFLAGS_IF UINT64_C(0x200)
+#define RFLAGS_IOPL UINT64_C(0x3000)
 
 #define DR6_FIXED 0xffff0ff0
 #define DR7_FIXED 0x400

@@ -3,6 +3,9 @@
 #include "trials/layout.h"
 #include "trials/menu.h"
 
+enum { MOST_BYTES = 32 };        /* of a string, rounded up */
+enum { CR4_VARYING = 0x404000 }; /* SMXE and PKE: not every processor has them */
+
 enum width { BITS_16, BITS_32, BITS_64 };
 
 struct writer {
@@ -60,16 +63,22 @@ static uint32_t any_address(struct generator *g) {
   return address + below(g, 8);
 }
 
+/* Below 0 so that it makes no operand that wraps around of a register with a small number or a selector. */
 static uint64_t small_displacement(struct generator *g) {
   const uint64_t number = below(g, 64);
-  return chance(g, 30) ? number - 64 : number;
+  return chance(g, 30) ? 0 - 32 * (1 + number % 4) : number;
+}
+
+/* Not so near to the end of 64 KiB that a part of the operand is beyond it. */
+static uint64_t direct_displacement(struct writer *w) {
+  return any_address(&w->t->random) & (w->address == BITS_16 ? 0xffef : UINT64_MAX);
 }
 
 static void emit_displacement(struct writer *w, uint32_t mod, bool direct) {
   struct generator *g = &w->t->random;
   const uint32_t bytes = mod == 1 ? 1 : mod == 2 || direct ? (w->address == BITS_16 ? 2 : 4) : 0;
   if (direct && w->mode != BITS_64)
-    emit_number(w, any_address(g), bytes);
+    emit_number(w, direct_displacement(w), bytes);
   else
     emit_number(w, small_displacement(g), bytes);
 }
@@ -85,6 +94,12 @@ static void emit_memory(struct writer *w, uint32_t reg) {
   emit_displacement(w, mod, mod == 0 && base == 5);
 }
 
+/* That of the stack is no root of paging structures. */
+static uint32_t register_operand(struct generator *g, uint32_t flags) {
+  const uint32_t chosen = below(g, 8);
+  return flags & ROOT_REGISTER && chosen == SP ? AX : chosen;
+}
+
 static void emit_operand(struct writer *w, const struct instruction *in) {
   struct generator *g = &w->t->random;
   const uint32_t reg = in->flags & DIGIT ? in->digit : below(g, 8);
@@ -92,7 +107,7 @@ static void emit_operand(struct writer *w, const struct instruction *in) {
   if (memory)
     emit_memory(w, reg);
   else
-    emit(w, 0xc0 | reg << 3 | below(g, 8));
+    emit(w, 0xc0 | reg << 3 | register_operand(g, in->flags));
 }
 
 static void emit_immediate(struct writer *w, uint32_t flags) {
@@ -109,6 +124,14 @@ static void emit_immediate(struct writer *w, uint32_t flags) {
 
 /* --- registers that an instruction takes for granted --- */
 
+/* Strings that do not overlap: elsewhere they are not moved element by element (docs/comparison.md). */
+static void choose_strings(struct generator *g, word *gpr) {
+  gpr[CX] = 1 + below(g, 4);
+  gpr[SI] = any_address(g);
+  gpr[DI] = any_address(g);
+  if (gpr[SI] - gpr[DI] + MOST_BYTES < 2 * MOST_BYTES) gpr[DI] += 2 * MOST_BYTES;
+}
+
 static void choose_registers(struct trial *t, uint32_t flags) {
   static const uint32_t msrs[] = {0x174,      0x175,      0x176,      0x277,      0xc0000080, 0xc0000081, 0xc0000082,
                                   0xc0000100, 0xc0000101, 0xc0000102, 0x40000000, 0xc0002000, 0x2000};
@@ -120,7 +143,10 @@ static void choose_registers(struct trial *t, uint32_t flags) {
   word *gpr = t->vm.gpr;
   if (flags & MSR) gpr[CX] = ANY_OF(g, msrs), gpr[DX] = chance(g, 80) ? 0 : gpr[DX];
   if (flags & PORT) gpr[DX] = ANY_OF(g, ports);
-  if (flags & REPEATS) gpr[CX] = 1 + below(g, 4), gpr[SI] = any_address(g), gpr[DI] = any_address(g);
+  if (flags & REPEATS) choose_strings(g, gpr);
+  if (flags & TO_CR4) {
+    for (unsigned i = 0; i < GPRS; i++) gpr[i] &= ~(word)CR4_VARYING;
+  }
   if (flags & SELECTOR && chance(g, 70)) {
     for (unsigned i = 0; i < 8; i++) {
       if (i != SP && chance(g, 50)) gpr[i] = ANY_OF(g, loaded);
@@ -128,7 +154,9 @@ static void choose_registers(struct trial *t, uint32_t flags) {
   }
 }
 
-/* --- what must not run, or must not be compared --- */
+/* --- what must not run or be compared, or differs elsewhere (docs/comparison.md) --- */
+
+enum { VECTOR_GP = 13 };
 
 static void contain(struct trial *t, uint32_t flags) {
   struct vmcs_fields *f = &t->vm.fields;
@@ -136,12 +164,16 @@ static void contain(struct trial *t, uint32_t flags) {
     f->primary_processor_based_vm_execution_controls |= 1U << VMXSIM_BIT_primary_activate_secondary_controls;
     f->secondary_processor_based_vm_execution_controls |= 1U << VMXSIM_BIT_secondary_rdrand_exiting;
   }
+  if (flags & HALTS && f->guest_rflags & RFLAGS_TF)
+    f->primary_processor_based_vm_execution_controls |= 1U << VMXSIM_BIT_primary_hlt_exiting;
+  if (flags & SOFTWARE_INTERRUPT && t->kind == GUEST_V8086 && (f->guest_rflags & RFLAGS_IOPL) != RFLAGS_IOPL)
+    f->exception_bitmap &= ~(1U << VECTOR_GP);
   if (flags & COUNTER) f->primary_processor_based_vm_execution_controls |= 1U << VMXSIM_BIT_primary_rdpmc_exiting;
   if (flags & TIME) t->reads_time = true;
-  if (flags & ROOT_REGISTER) { /* what is loaded to CR3 must be a root */
+  if (flags & ROOT_REGISTER) { /* what is loaded to CR3 must be a root, or too large */
     static const uint32_t roots[] = {ROOT_LONG, ROOT_PAE, ROOT_LEGACY, ROOT_PAE_RESERVED, ROOT_LONG | 0x18};
     for (unsigned i = 0; i < GPRS; i++) {
-      if (chance(&t->random, 98)) t->vm.gpr[i] = ANY_OF(&t->random, roots);
+      if (chance(&t->random, 98) || t->vm.gpr[i] == (uint32_t)t->vm.gpr[i]) t->vm.gpr[i] = ANY_OF(&t->random, roots);
     }
     if (chance(&t->random, 50) && t->code_size == 0 && chance(&t->random, 98)) {
       f->primary_processor_based_vm_execution_controls &= ~(1U << VMXSIM_BIT_primary_cr3_load_exiting);
@@ -149,10 +181,18 @@ static void contain(struct trial *t, uint32_t flags) {
   }
 }
 
+/* Registers that an instruction needs with the values that it is given. */
+static uint32_t needs(uint32_t flags) {
+  return (flags & (MSR | REPEATS) ? 1U << CX : 0) | (flags & (MSR | PORT) ? 1U << DX : 0);
+}
+
 /* Registers that an instruction is given: no later one may give them another value. */
 static uint32_t claims(uint32_t flags) {
-  return (flags & (MSR | REPEATS | WRITES_CX) ? 1U << CX : 0) | (flags & (MSR | PORT | WRITES_DX) ? 1U << DX : 0) |
-         (flags & (SELECTOR | ROOT_REGISTER) ? ~0U : 0);
+  return needs(flags) | (flags & (SELECTOR | ROOT_REGISTER | TO_CR4) ? ~0U : 0);
+}
+
+static uint32_t writes(uint32_t flags) {
+  return (flags & WRITES_CX ? 1U << CX : 0) | (flags & WRITES_DX ? 1U << DX : 0);
 }
 
 static bool fits(const struct trial *t, const struct instruction *in, bool last) {
@@ -160,7 +200,7 @@ static bool fits(const struct trial *t, const struct instruction *in, bool last)
   if (in->flags & ONLY_64 && t->kind != GUEST_64) return false;
   if (in->flags & TIME && !last) return false;
   if (in->flags & SUPERVISOR && t->vm.fields.guest_ss_access_rights & 0x60) return false;
-  if (t->claimed & claims(in->flags)) return false;
+  if (t->claimed & claims(in->flags) || t->written & needs(in->flags)) return false;
   return !(in->flags & ROOT_REGISTER) || t->code_size == 0;
 }
 
@@ -175,6 +215,7 @@ static void write_instruction(struct trial *t, bool last) {
   struct writer w = {.t = t};
   const struct instruction *in = choose(t, last);
   t->claimed |= claims(in->flags);
+  t->written |= writes(in->flags);
   contain(t, in->flags);
   choose_registers(t, in->flags);
   emit_prefixes(&w, in->flags);
@@ -190,7 +231,7 @@ static uint32_t choose_place(struct trial *t) {
 
 void write_code(struct trial *t) {
   static const uint8_t end[] = {0x0f, 0x01, 0xc1};
-  t->code_size = t->claimed = 0;
+  t->code_size = t->claimed = t->written = 0;
   t->code_at = choose_place(t);
   for (unsigned left = 1 + below(&t->random, 3); left; left--) write_instruction(t, left == 1);
   memcpy(t->code + t->code_size, end, sizeof end);

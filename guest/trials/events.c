@@ -4,8 +4,8 @@
 
 enum { ACTIVE, HLT, SHUTDOWN, WAIT_FOR_SIPI };
 enum { BLOCKING_BY_MOV_SS = 2 };
+#define NMI_WINDOW (UINT64_C(1) << VMXSIM_BIT_primary_nmi_window_exiting)
 #define VALID UINT64_C(0x80000000)
-#define RFLAGS_IOPL UINT64_C(0x3000)
 
 /* Mostly one that could be; then any bits. */
 static uint64_t any_event(struct generator *g) {
@@ -67,9 +67,10 @@ static void settle(struct vmcs_fields *f) {
   uint64_t *pending = &f->guest_pending_debug_exceptions;
   if (f->guest_activity_state == WAIT_FOR_SIPI || injects) f->guest_activity_state = ACTIVE;
   if (f->guest_activity_state) f->guest_rflags &= ~RFLAGS_IF;
-  if (!f->vmx_preemption_timer_value) f->guest_interruptibility_state &= ~BLOCKING_STI_MOV_SS, f->guest_dr7 = DR7_FIXED;
-  if (f->primary_processor_based_vm_execution_controls & INTERRUPT_WINDOW)
+  const uint64_t windows = f->primary_processor_based_vm_execution_controls & (INTERRUPT_WINDOW | NMI_WINDOW);
+  if (!f->vmx_preemption_timer_value || windows & INTERRUPT_WINDOW)
     f->guest_interruptibility_state &= ~BLOCKING_STI_MOV_SS;
+  if (!f->vmx_preemption_timer_value || windows || f->guest_activity_state) f->guest_dr7 = DR7_FIXED;
   if (injects || f->guest_activity_state || f->guest_interruptibility_state & BLOCKING_BY_MOV_SS) *pending = 0;
   if (!(f->guest_interruptibility_state & BLOCKING_STI_MOV_SS) && !f->guest_activity_state) return;
   if (single_steps && *pending == 0) {

@@ -95,7 +95,7 @@ static void prepare_controls(struct trial *t) {
 /* Registers are mostly addresses, so that operands in memory are something. */
 static word any_register(struct trial *t) {
   static const uint32_t addresses[] = {G_DATA,          G_DATA + 8,     G_READ_ONLY, G_SUPERVISOR,   G_NO_EXECUTE,
-                                       G_NOT_PRESENT,   G_RESERVED_BIT, G_MORE_DATA, G_DATA + 0xffc, G_STACK - 0x40,
+                                       G_NOT_PRESENT,   G_RESERVED_BIT, G_MORE_DATA, G_DATA + 0xffc, G_STACK - 0x60,
                                        WINDOW_SIZE - 4, WINDOW_SIZE,    0x5000000};
   static const uint64_t numbers[] = {0,
                                      1,
@@ -123,6 +123,7 @@ void guest_prepare(struct trial *t) {
   /* Outside of IA-32e mode the upper halves are undefined after most instructions. */
   for (unsigned i = 0; i < GPRS; i++)
     t->vm.gpr[i] = any_register(t) & (word)(t->kind == GUEST_64 ? UINT64_MAX : 0xffffffff);
+  if (t->vm.gpr[BP] < PAGE) t->vm.gpr[BP] += G_DATA; /* a stack there would wrap around */
   prepare_segments(f, &modes[t->kind][chance(&t->random, 30)]);
   prepare_tables(f);
   prepare_control_registers(t);

@@ -17,7 +17,7 @@ enum {
 #define NO_EXECUTE (UINT64_C(1) << 63)
 #define RESERVED_BIT (UINT64_C(1) << 51)
 
-enum { HANDLER_SIZE = 16, VECTORS = 256 };
+enum { HANDLER_SIZE = 16, VECTORS = 256, HLT = 0xf4 };
 
 void *guest_memory(uint32_t linear) {
   return at_address(WINDOW + linear);
@@ -159,19 +159,31 @@ static void build_tasks(enum guest_kind kind) {
   other[25] = (uint32_t)G_IO_MAP << 16;
 }
 
-/* Each tells by its address which it is: VMCALL. */
+/* Each tells by its address which it is: VMCALL. Around them and the code is HLT, so that it soon ends when a
+ * descriptor with another base leads there.
+ */
 static void build_handlers(void) {
-  static const uint8_t vmcall[] = {0x0f, 0x01, 0xc1, 0xf4};
+  static const uint8_t vmcall[] = {0x0f, 0x01, 0xc1};
+  memset(guest_memory(G_HANDLERS), HLT, G_STACK - PAGE - G_HANDLERS);
   for (uint32_t vector = 0; vector < VECTORS; vector++) {
     memcpy(guest_memory(G_HANDLERS + HANDLER_SIZE * vector), vmcall, sizeof vmcall);
     *(uint32_t *)guest_memory(G_VECTORS + 4 * vector) = G_HANDLERS + HANDLER_SIZE * vector;
   }
 }
 
+/* IN, OUT, INS, OUTS: what is at a port is the platform's. */
+static bool accesses_port(uint8_t opcode) {
+  return (opcode >= 0xe4 && opcode <= 0xe7) || (opcode >= 0xec && opcode <= 0xef) || (opcode >= 0x6c && opcode <= 0x6f);
+}
+
+/* Random numbers: a guest may get to execute them. */
 static void build_data(void) {
   struct generator random = {1};
-  uint64_t *data = guest_memory(G_DATA);
-  for (uint32_t i = 0; i < 2 * PAGE / 8; i++) data[i] = next(&random);
+  uint8_t *data = guest_memory(G_DATA);
+  for (uint32_t i = 0; i < 2 * PAGE; i++) {
+    do data[i] = (uint8_t)next(&random);
+    while (accesses_port(data[i]));
+  }
 }
 
 void memory_build(void) {

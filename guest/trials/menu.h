@@ -32,6 +32,10 @@ enum {
   NO_REX = 1 << 21,     /* whose bits some processors ignore and others do not */
   WRITES_CX = 1 << 24,
   WRITES_DX = 1 << 25,
+  WRITES = WRITES_CX | WRITES_DX, /* any register */
+  TO_CR4 = 1 << 26,
+  HALTS = 1 << 27,
+  SOFTWARE_INTERRUPT = 1 << 28,
 };
 
 struct instruction {

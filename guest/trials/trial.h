@@ -18,7 +18,8 @@ struct trial {
   /* A bit for each kind of change that was made, to read the output by: from bit 0 on those of state.c, from bit 8
    * controls.c and lists.c, bit 16 events.c, bit 24 tables.c. */
   uint32_t mutations;
-  uint32_t claimed; /* general registers that an instruction of the code counts on */
+  /* General registers that an instruction of the code counts on, and those that one may have written to. */
+  uint32_t claimed, written;
   uint8_t code[CODE_MAX];
   enum vmx_result result;
   word cr2, dr6, debug[4];

@@ -19,7 +19,7 @@ static void vary_execution_controls(struct trial *t) {
   }
   if (chance(&t->random, 60)) {
     f->primary_processor_based_vm_execution_controls |= 1U << VMXSIM_BIT_primary_activate_secondary_controls;
-    f->secondary_processor_based_vm_execution_controls = next(&t->random) & next(&t->random) & SECONDARY;
+    f->secondary_processor_based_vm_execution_controls = few_bits(&t->random) & SECONDARY;
     if (chance(&t->random, 50)) f->secondary_processor_based_vm_execution_controls |= 0x1008 & next(&t->random);
   }
   if (chance(&t->random, 30)) f->pin_based_vm_execution_controls ^= next(&t->random) & SAFE_PIN_BASED;
@@ -34,8 +34,8 @@ static void vary_exceptions(struct trial *t) {
 
 static void vary_masks(struct trial *t) {
   struct vmcs_fields *f = &t->vm.fields;
-  f->cr0_guest_host_mask = (uint32_t)(next(&t->random) & next(&t->random));
-  f->cr4_guest_host_mask = next(&t->random) & next(&t->random) & 0x3727ff;
+  f->cr0_guest_host_mask = (uint32_t)few_bits(&t->random);
+  f->cr4_guest_host_mask = few_bits(&t->random) & 0x3727ff;
   f->cr0_read_shadow = (uint32_t)next(&t->random);
   f->cr4_read_shadow = (uint32_t)next(&t->random);
   f->cr3_target_count = below(&t->random, chance(&t->random, 5) ? 6 : 5);

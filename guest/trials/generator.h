@@ -16,6 +16,12 @@ static inline uint64_t next(struct generator *g) {
   return x ^ x >> 31;
 }
 
+/* A number with one bit in four. */
+static inline uint64_t few_bits(struct generator *g) {
+  const uint64_t some = next(g);
+  return some & next(g);
+}
+
 /* 0 to bound - 1. */
 static inline uint32_t below(struct generator *g, uint32_t bound) {
   return (uint32_t)((next(g) >> 32) * bound >> 32);

@@ -101,7 +101,7 @@ vmxsim_status elf_load(vmxsim_pc *pc, const struct image *image, uint64_t *entry
 /* The command line goes behind the image. */
 static vmxsim_status boot(vmxsim_pc *pc) {
   uint64_t entry = 0, end = 0;
-  bool is_64;
+  bool is_64 = false;
   const vmxsim_status status = elf_load(pc, &pc->image, &entry, &end, &is_64);
   if (status) return status;
   const uint64_t command_line = (end + PAGE_SIZE - 1) & PAGE_MASK;

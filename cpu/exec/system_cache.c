@@ -52,6 +52,17 @@ static void system_clflush(struct vcpu *v, const struct ir_op *op) {
   exec_next(v, op);
 }
 
+/* The destination is at ES:register, truncated as an address is; a segment override is the source's. */
+static void system_movdir64b(struct vcpu *v, const struct ir_op *op) {
+  enum { LINE = 64 };
+  uint8_t bytes[LINE];
+  const uint64_t to = system_gpr(v, op->operand[0].reg, op->address_size);
+  v->current = op;
+  if (!mem_read_bytes(v, op->memory.segment, mem_effective_address(v, op), bytes, LINE, 1)) return;
+  if (!mem_write_bytes(v, VMXSIM_ES, to, bytes, LINE, LINE)) return;
+  exec_next(v, op);
+}
+
 static void system_nothing(struct vcpu *v, const struct ir_op *op) {
   exec_next(v, op);
 }
@@ -74,6 +85,7 @@ ir_execute *system_bind_cache(const struct ir_op *op) {
   case IR_LFENCE:
   case IR_MFENCE:
   case IR_SFENCE: return system_nothing;
+  case IR_MOVDIR64B: return system_movdir64b;
   case IR_SERIALIZE: return system_serialize;
   default: return NULL;
   }

@@ -782,6 +782,30 @@ static void test_task_call_and_iret(void **state) {
   assert_int_equal(get(TSS_2 + 0x24, 4) & RFLAGS_NT, 0);
 }
 
+/* TF of a TSS traps after the new task's first instruction, that of the old task not any more. */
+static void test_task_single_step(void **state) {
+  (void)state;
+  for (unsigned both = 0; both < 2; both++) {
+    protected_mode(0);
+    write_task_2();
+    put(TSS_2 + 0x24, 4, 2 | RFLAGS_TF);
+    put(GDT + TASK_2 + 5, 1, 0x89);
+    CODE_AT(0xc000, "\x90\x90");
+    if (both) v->s.rflags |= RFLAGS_TF;
+    events_rearm(v);
+    run_bytes("\xea\x00\x00\x00\x00\x50\x00", 7);
+    assert_at(0xc000);
+    assert_false(events_any(v));
+    step();
+    assert_at(0xc001);
+    step();
+    assert_vector(VECTOR_DB);
+    assert_int_equal(v->s.dr6 & DR6_BS, DR6_BS);
+    assert_int_equal(slot32(0), 0xc001);
+    v->s.dr6 = DR6_FIXED;
+  }
+}
+
 static void test_task_jmp(void **state) {
   (void)state;
   protected_mode(0);
@@ -917,6 +941,37 @@ static void test_monitor_mwait(void **state) {
   EXPECT_FAULT("\x0f\x01\xc8", VECTOR_UD, 0);
 }
 
+static void check_movdir64b(void) {
+  enum { FROM = 0xf001, TO = 0xf080 };
+  for (unsigned i = 0; i < 8; i++) {
+    put(FROM + 8 * i, 8, i + 1);
+    put(TO + 8 * i, 8, 0);
+  }
+  v->s.gpr[VMXSIM_RSI] = FROM;
+  v->s.gpr[VMXSIM_RDI] = TO + 8;
+  EXPECT_FAULT("\x66\x0f\x38\xf8\x3e", VECTOR_GP, 0); /* movdir64b rdi, [rsi] */
+  assert_int_equal(get(TO + 8, 8), 0);
+  v->s.gpr[VMXSIM_RDI] = TO;
+  RUN("\x66\x0f\x38\xf8\x3e");
+  for (unsigned i = 0; i < 8; i++) assert_int_equal(get(TO + 8 * i, 8), i + 1);
+}
+
+static void test_movdir64b(void **state) {
+  (void)state;
+  long_mode(0);
+  check_movdir64b();
+}
+
+/* To ES, whatever segment the source is in. */
+static void test_movdir64b_32(void **state) {
+  (void)state;
+  protected_mode(0);
+  check_movdir64b();
+  v->s.segment[VMXSIM_ES].limit = 0xf0be;
+  settle();
+  EXPECT_FAULT("\x3e\x66\x0f\x38\xf8\x3e", VECTOR_GP, 0);
+}
+
 static void test_tpause(void **state) {
   (void)state;
   long_mode(3);
@@ -997,12 +1052,15 @@ int main(void) {
       TEST(test_sysenter),
       TEST(test_task_call_and_iret),
       TEST(test_task_jmp),
+      TEST(test_task_single_step),
       TEST(test_task_16),
       TEST(test_task_checks),
       TEST(test_bases),
       TEST(test_cli_sti_virtual),
       TEST(test_invpcid),
       TEST(test_monitor_mwait),
+      TEST(test_movdir64b),
+      TEST(test_movdir64b_32),
       TEST(test_tpause),
       TEST(test_switched_off),
       TEST(test_protection_keys),

@@ -107,7 +107,7 @@ static void load_registers(struct vcpu *v, const struct task_switching *w) {
   for (unsigned i = 0; i < 8; i++) v->s.gpr[i] = t->gpr[i];
   v->s.rip = t->eip;
   system_write_flags(v, (t->eflags & RFLAGS_DEFINED) | RFLAGS_ALWAYS_1);
-  v->single_step = t->eflags & RFLAGS_TF;
+  v->single_step = false; /* SDM 3B, "Single-Step Exception Condition": TF of a TSS traps after the new task's first */
   v->resume_is_new = t->eflags & RFLAGS_RF;
   v->branch_taken = true;
 }

@@ -109,7 +109,7 @@ static bool write_base(struct apic *apic, uint64_t value) {
 
 /* --- the MSRs that are not registers of the page --- */
 
-enum { IA32_TSC_DEADLINE = 0x6e0, X2APIC_FIRST = 0x800, X2APIC_LAST = 0xbff };
+enum { X2APIC_FIRST = 0x800, X2APIC_LAST = 0xbff };
 
 static bool read_deadline(const struct apic *apic, uint64_t *value) {
   if (!apic_has_deadline_mode(apic)) return false;
@@ -128,14 +128,14 @@ bool apic_msr_read(struct apic *apic, uint32_t msr, uint64_t *value) {
     *value = apic->vcpu->s.apic_base;
     return true;
   }
-  if (msr == IA32_TSC_DEADLINE) return read_deadline(apic, value);
+  if (msr == MSR_IA32_TSC_DEADLINE) return read_deadline(apic, value);
   if (msr < X2APIC_FIRST || msr > X2APIC_LAST || !apic_in_x2apic_mode(apic)) return false;
   return apic_x2apic_read(apic, msr - X2APIC_FIRST, value);
 }
 
 bool apic_msr_write(struct apic *apic, uint32_t msr, uint64_t value) {
   if (msr == MSR_IA32_APIC_BASE) return write_base(apic, value);
-  if (msr == IA32_TSC_DEADLINE) return write_deadline(apic, value);
+  if (msr == MSR_IA32_TSC_DEADLINE) return write_deadline(apic, value);
   if (msr < X2APIC_FIRST || msr > X2APIC_LAST || !apic_in_x2apic_mode(apic)) return false;
   return apic_x2apic_write(apic, msr - X2APIC_FIRST, value);
 }

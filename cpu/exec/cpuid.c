@@ -9,7 +9,7 @@
 #include "cpu/exec/system.h"
 #include "cpu/timing/caches.h"
 
-enum { APIC_BASE_ENABLED = 1 << 11, MAX_EXTENDED = 0x80000008 - 0x80000000 };
+enum { MAX_EXTENDED = 0x80000008 - 0x80000000 };
 
 /* --- building --------------------------------------------------------------------------------------------------------
  */
@@ -192,7 +192,7 @@ static void leaf_1(const struct vcpu *v, uint32_t r[4]) {
   r[CPUID_EBX] |= (v->index & 0xff) << 24 | 1U << 16;
   if (v->s.cr4 & CR4_OSXSAVE) r[CPUID_ECX] |= 1U << 27;
   if (!(v->s.misc_enable & MISC_ENABLE_MONITOR)) r[CPUID_ECX] &= ~(1U << 3);
-  if (v->s.apic_base & APIC_BASE_ENABLED) {
+  if (v->s.apic_base & APIC_BASE_EN) {
     r[CPUID_EDX] |= 1U << 9;
   } else {
     r[CPUID_ECX] &= ~(1U << 21);

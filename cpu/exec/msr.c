@@ -15,14 +15,12 @@
 #include "cpu/timing/timing.h"
 
 enum {
-  MSR_TSC = 0x10,
   MSR_TSC_ADJUST = 0x3b,
   MSR_PRED_CMD = 0x49,
   MSR_UMWAIT_CONTROL = 0xe1,
   MSR_FLUSH_CMD = 0x10b,
   MSR_MCG_STATUS = 0x17a,
   MSR_MISC_ENABLE = 0x1a0,
-  MSR_TSC_DEADLINE = 0x6e0,
 };
 
 /* --- who has which --------------------------------------------------------------------------------------------------
@@ -190,7 +188,7 @@ static bool has_spec_ctrl(const struct vcpu *v) {
 
 static bool write_special(struct vcpu *v, uint32_t msr, uint64_t value) {
   switch (msr) {
-  case MSR_TSC: return write_tsc(v, value);
+  case MSR_IA32_TIME_STAMP_COUNTER: return write_tsc(v, value);
   case MSR_TSC_ADJUST: return write_tsc_adjust(v, value);
   case MSR_IA32_FEATURE_CONTROL: return write_feature_control(v, value);
   case MSR_IA32_SPEC_CTRL:
@@ -216,7 +214,7 @@ static bool give(bool exists, uint64_t from, uint64_t *value) {
 
 static bool read_special(struct vcpu *v, uint32_t msr, uint64_t *value) {
   switch (msr) {
-  case MSR_TSC: return give(true, timing_tsc(v), value);
+  case MSR_IA32_TIME_STAMP_COUNTER: return give(true, timing_tsc(v), value);
   case MSR_TSC_ADJUST: return give(true, v->s.tsc_adjust, value);
   case MSR_IA32_PLATFORM_ID: return give(true, 0, value);
   case MSR_IA32_FEATURE_CONTROL: return give(true, v->s.feature_control, value);
@@ -236,7 +234,7 @@ static bool read_special(struct vcpu *v, uint32_t msr, uint64_t *value) {
  */
 
 static bool is_apic_msr(uint32_t msr) {
-  return msr == MSR_IA32_APIC_BASE || msr == MSR_TSC_DEADLINE || (msr >= 0x800 && msr <= 0x8ff);
+  return msr == MSR_IA32_APIC_BASE || msr == MSR_IA32_TSC_DEADLINE || (msr >= 0x800 && msr <= 0x8ff);
 }
 
 static bool is_vmx_msr(const struct vcpu *v, uint32_t msr) {

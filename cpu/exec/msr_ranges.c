@@ -8,13 +8,10 @@
 #include "cpu/exec/system.h"
 
 enum {
-  MSR_MTRRCAP = 0xfe,
-  MSR_MCG_CAP = 0x179,
   MSR_MTRR_VARIABLE = 0x200,
   MSR_MTRR_FIX_64K = 0x250,
   MSR_MTRR_FIX_16K = 0x258,
   MSR_MTRR_FIX_4K = 0x268,
-  MSR_PAT = 0x277,
   MSR_MTRR_DEF_TYPE = 0x2ff,
   MSR_MC0_CTL = 0x400,
   VARIABLE_RANGES = 10,
@@ -40,8 +37,8 @@ static bool is_bank(uint32_t msr) {
 }
 
 bool msr_is_range(uint32_t msr) {
-  return fixed_range(msr) >= 0 || is_variable(msr) || is_bank(msr) || msr == MSR_MTRRCAP || msr == MSR_MCG_CAP ||
-         msr == MSR_PAT || msr == MSR_MTRR_DEF_TYPE;
+  return fixed_range(msr) >= 0 || is_variable(msr) || is_bank(msr) || msr == MSR_IA32_MTRRCAP ||
+         msr == MSR_IA32_MCG_CAP || msr == MSR_IA32_PAT || msr == MSR_MTRR_DEF_TYPE;
 }
 
 static uint64_t *bank_register(struct vmxsim_state *s, uint32_t msr) {
@@ -65,12 +62,12 @@ bool msr_range_read(struct vcpu *v, uint32_t msr, uint64_t *value) {
     *value = msr & 1 ? v->s.mtrr_mask[(msr & 0xff) / 2] : v->s.mtrr_base[(msr & 0xff) / 2];
   } else if (is_bank(msr)) {
     *value = *bank_register(&v->s, msr);
-  } else if (msr == MSR_MTRRCAP) {
+  } else if (msr == MSR_IA32_MTRRCAP) {
     *value = VARIABLE_RANGES | BIT(8) | BIT(10); /* fixed ranges, write combining */
-  } else if (msr == MSR_MCG_CAP) {
+  } else if (msr == MSR_IA32_MCG_CAP) {
     *value = VMXSIM_MC_BANKS;
   } else {
-    *value = msr == MSR_PAT ? v->s.pat : v->s.mtrr_def_type;
+    *value = msr == MSR_IA32_PAT ? v->s.pat : v->s.mtrr_def_type;
   }
   return true;
 }
@@ -126,7 +123,7 @@ bool msr_range_write(struct vcpu *v, uint32_t msr, uint64_t value) {
   if (is_variable(msr)) return write_variable(v, msr, value);
   if (is_bank(msr)) return write_bank(v, msr, value);
   if (msr == MSR_MTRR_DEF_TYPE) return write_default_type(v, value);
-  if (msr != MSR_PAT || !all_memory_types(value, true)) return false;
+  if (msr != MSR_IA32_PAT || !all_memory_types(value, true)) return false;
   v->s.pat = value;
   return true;
 }

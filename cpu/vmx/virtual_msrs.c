@@ -5,14 +5,12 @@
  */
 #include "cpu/vmx/internal.h"
 
-enum { MSR_TSC = 0x10 };
-
 static bool is_virtual_spec_ctrl(const struct vmxsim_vmx *vmx, uint32_t msr) {
   return msr == MSR_IA32_SPEC_CTRL && vmxsim_vmx_on(vmx, tertiary, virtualize_ia32_spec_ctrl);
 }
 
 uint64_t vmxsim_vmx_read_msr(const struct vmxsim_vmx *vmx, uint32_t msr, uint64_t value) {
-  if (msr == MSR_TSC) return vmxsim_vmx_guest_tsc(vmx, value);
+  if (msr == MSR_IA32_TIME_STAMP_COUNTER) return vmxsim_vmx_guest_tsc(vmx, value);
   return is_virtual_spec_ctrl(vmx, msr) ? FIELD(vmx, ia32_spec_ctrl_shadow) : value;
 }
 

@@ -62,8 +62,7 @@ static void expire(struct vmxsim_vcpu *vcpu) {
 /* Whether each instruction has to be looked at: single-stepping, shadows, debug registers, a listener. */
 static bool is_careful(const struct vmxsim_vcpu *vcpu) {
   const struct vcpu *v = &vcpu->cpu;
-  enum { DR7_ENABLES = 0xff };
-  return (v->s.rflags & FLAG_TF) || v->s.blocking_by_sti || v->s.blocking_by_mov_ss || (v->s.dr7 & DR7_ENABLES) ||
+  return (v->s.rflags & RFLAGS_TF) || v->s.blocking_by_sti || v->s.blocking_by_mov_ss || (v->s.dr7 & DR7_ENABLED) ||
          trace_may_stop(v) || observes(v, VMXSIM_EVENT_instruction) ||
          vmxsim_vmx_on(&v->vmx, primary, monitor_trap_flag);
 }
@@ -126,7 +125,7 @@ static void run_single(struct vmxsim_vcpu *vcpu, const struct block *block) {
 /* Whether nothing but the ops themselves matters until one of them sets attention. */
 static bool is_free(const struct vmxsim_vcpu *vcpu) {
   const struct vcpu *v = &vcpu->cpu;
-  return !is_careful(vcpu) && !v->machine->hash.on && !(v->s.rflags & FLAG_RF) && !v->single_step &&
+  return !is_careful(vcpu) && !v->machine->hash.on && !(v->s.rflags & RFLAGS_RF) && !v->single_step &&
          !v->in_repetition && !cet_tracking(v);
 }
 
@@ -199,7 +198,7 @@ static void tell_of_instruction(struct vcpu *v, const struct block *block) {
   const struct ir_op *const op = &block->ops[0];
   if (v->in_repetition || !observes(v, VMXSIM_EVENT_instruction)) return;
   struct vmxsim_event event = observe_begin(v, VMXSIM_EVENT_instruction);
-  const uint64_t left = 4096 - (block->physical & 4095);
+  const uint64_t left = PAGE_SIZE - (block->physical & ~PAGE_MASK);
   const size_t first = op->length < left ? op->length : (size_t)left;
   event.u.instruction.bits = v->mode & DECODE_CODE_64 ? 64 : v->mode & DECODE_CODE_32 ? 32 : 16;
   event.u.instruction.length = op->length;
@@ -223,7 +222,7 @@ static struct block *next_block(struct vmxsim_vcpu *vcpu, bool *again) {
 static void try_step(struct vmxsim_vcpu *vcpu, uint64_t limit, bool single, bool *again) {
   struct vcpu *v = &vcpu->cpu;
   if (take_event(vcpu)) return;
-  if ((v->s.dr7 & 0xff) && events_code_breakpoint(v)) {
+  if ((v->s.dr7 & DR7_ENABLED) && events_code_breakpoint(v)) {
     deliver_before_instruction(vcpu);
     return;
   }
@@ -365,7 +364,7 @@ static enum vmxsim_stop_reason come_to_rest(struct machine *machine) {
 
 /* Halted with interrupts off; but in VMX non-root operation interrupts can cause VM exits whatever RFLAGS.IF is. */
 static bool is_halted(const struct vcpu *v) {
-  return v->s.activity == VMXSIM_HLT && !(v->s.rflags & FLAG_IF) && !v->vmx.in_non_root;
+  return v->s.activity == VMXSIM_HLT && !(v->s.rflags & RFLAGS_IF) && !v->vmx.in_non_root;
 }
 
 /* Shut down, waiting for a start-up IPI, or halted; but in VMX non-root operation the VMX-preemption timer can cause VM

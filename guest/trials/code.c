@@ -168,6 +168,8 @@ static void contain(struct trial *t, uint32_t flags) {
     f->primary_processor_based_vm_execution_controls |= 1U << VMXSIM_BIT_primary_hlt_exiting;
   if (flags & SOFTWARE_INTERRUPT && t->kind == GUEST_V8086 && (f->guest_rflags & RFLAGS_IOPL) != RFLAGS_IOPL)
     f->exception_bitmap &= ~(1U << VECTOR_GP);
+  if (flags & FRAME) t->debug[2] = G_NOTHING; /* not on the stack */
+  if (flags & REPEATS) f->guest_interruptibility_state &= ~BLOCKING_STI_MOV_SS;
   if (flags & COUNTER) f->primary_processor_based_vm_execution_controls |= 1U << VMXSIM_BIT_primary_rdpmc_exiting;
   if (flags & TIME) t->reads_time = true;
   if (flags & ROOT_REGISTER) { /* what is loaded to CR3 must be a root, or too large */

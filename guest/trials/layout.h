@@ -38,6 +38,7 @@ enum {
   G_IO_MAP = 0x88, /* in the task-state segment, after the interrupt-redirection bitmap */
   G_OTHER_TASK = 0x4000,
   G_LDT = 0x4800,
+  G_NOTHING = 0x7000,
   G_HANDLERS = 0x8000, /* 16 bytes each */
   G_CODE = 0xa000,
   G_STACK = 0xd000, /* below it */

@@ -61,6 +61,7 @@ static uint64_t any_bit_of(struct generator *g, uint64_t bits) {
   return bit;
 }
 
+#define LOW_HALF UINT64_C(0xffffffff)
 #define CR4_VME UINT64_C(1)
 #define CR4_PCIDE UINT64_C(0x20000)
 #define CR4_SMAP UINT64_C(0x200000)
@@ -148,6 +149,13 @@ static void define_redirection(struct trial *t) {
   if (t->kind == GUEST_V8086 && t->vm.fields.guest_cr4 & CR4_VME) t->vm.fields.guest_cr4 &= ~CR4_SMAP;
 }
 
+/* Elsewhere more of the bases of unusable segments stays than should (docs/comparison.md). */
+static void define_bases(struct vmcs_fields *f) {
+  if (f->guest_ss_access_rights & UNUSABLE) f->guest_ss_base &= LOW_HALF;
+  if (f->guest_ds_access_rights & UNUSABLE) f->guest_ds_base &= LOW_HALF;
+  if (f->guest_es_access_rights & UNUSABLE) f->guest_es_base &= LOW_HALF;
+}
+
 void change_state(struct trial *t) {
   if (chance(&t->random, 40)) vary_control_registers(t), t->mutations |= 1;
   if (chance(&t->random, 40)) vary_flags(t), t->mutations |= 2;
@@ -157,4 +165,5 @@ void change_state(struct trial *t) {
   if (chance(&t->random, 30)) flip(t), t->mutations |= 0x20;
   define_breakpoints(&t->vm.fields.guest_dr7);
   define_redirection(t);
+  define_bases(&t->vm.fields);
 }

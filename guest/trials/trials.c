@@ -72,7 +72,7 @@ static void make(struct trial *t, uint64_t seed, uint32_t number) {
   t->kind = choose_kind(&t->random);
   t->mutations = 0;
   t->reads_time = false;
-  for (unsigned i = 0; i < 4; i++) t->debug[i] = 0x7000 + 0x100 * i;
+  for (unsigned i = 0; i < 4; i++) t->debug[i] = G_NOTHING + 0x100 * i;
   memory_restore(t->kind);
   guest_prepare(t);
   change_state(t);

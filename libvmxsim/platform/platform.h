@@ -51,9 +51,8 @@ struct pit {
 struct rtc {
   uint8_t index;
   uint8_t cmos[128];
-  int64_t offset; /* seconds of the clock at cycle 0 */
-  uint64_t tick;  /* second that the machine's timer waits for */
-  uint64_t periodic_cycle;
+  int64_t offset;          /* seconds of the clock at cycle 0 */
+  uint64_t seconds, ticks; /* of uptime, and of the divider: what register C accounts for */
 };
 
 struct ioapic {

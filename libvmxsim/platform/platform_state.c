@@ -47,9 +47,8 @@ static const struct state_field pit[] = {
 TABLE(pit);
 
 static const struct state_field rtc[] = {
-    STATE_UP_TO(struct rtc, index, 127),      STATE_ARRAY(struct rtc, cmos),
-    STATE_NUMBER(struct rtc, offset),         STATE_NUMBER(struct rtc, tick),
-    STATE_NUMBER(struct rtc, periodic_cycle),
+    STATE_UP_TO(struct rtc, index, 127), STATE_ARRAY(struct rtc, cmos),   STATE_NUMBER(struct rtc, offset),
+    STATE_NUMBER(struct rtc, seconds),   STATE_NUMBER(struct rtc, ticks),
 };
 TABLE(rtc);
 

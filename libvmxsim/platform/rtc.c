@@ -1,8 +1,8 @@
 /* The real-time clock and CMOS memory (MC146818): time from the machine's clock, alarm, update-ended and periodic
  * interrupts.
  *
- * The timer runs only while an interrupt is wanted. Update in progress is seen in the last 2.2 ms of a second (data
- * sheet: 244 us before an update of 1,984 us).
+ * Timers run only while an interrupt is wanted; flags follow from the clock when they are read. Update in progress is
+ * seen in the last 2.2 ms of a second (data sheet: 244 us before an update of 1,984 us).
  */
 #include "libvmxsim/platform/platform.h"
 
@@ -36,7 +36,7 @@ enum {
   C_AF = 0x20,
   C_UF = 0x10
 };
-enum { DAY_SECONDS = 86400, UPDATE_MICROSECONDS = 2228 };
+enum { DAY_SECONDS = 86400, UPDATE_MICROSECONDS = 2228, DIVIDER_HZ = 32768 };
 
 /* --- time --- */
 
@@ -135,7 +135,7 @@ static bool is_time(unsigned index) {
          index == CENTURY;
 }
 
-/* --- interrupts --- */
+/* --- flags and interrupts --- */
 
 static void raise(vmxsim_pc *pc, uint8_t flags) {
   struct rtc *rtc = &pc->rtc;
@@ -145,61 +145,86 @@ static void raise(vmxsim_pc *pc, uint8_t flags) {
   pc_set_line(pc, LINE_RTC, true);
 }
 
-static bool alarm_matches(const struct rtc *rtc) {
+/* Whether the alarm is that of a second of the uptime. */
+static bool alarm_matches(const struct rtc *rtc, uint64_t uptime_seconds) {
+  struct rtc then = *rtc;
+  to_registers(&then, rtc->offset + (int64_t)uptime_seconds);
   for (unsigned i = SECONDS; i <= HOURS; i += 2) {
-    const uint8_t alarm = rtc->cmos[i + 1];
-    if (alarm < 0xc0 && alarm != rtc->cmos[i]) return false;
+    const uint8_t alarm = then.cmos[i + 1];
+    if (alarm < 0xc0 && alarm != then.cmos[i]) return false;
   }
   return true;
 }
 
-static void arm(vmxsim_pc *pc);
+/* Whether it was that of one of those after `before`, up to `now`: within a day all times come by. */
+static bool alarm_has_matched(const struct rtc *rtc, uint64_t before, uint64_t now) {
+  if (now - before > DAY_SECONDS) before = now - DAY_SECONDS;
+  while (before < now)
+    if (alarm_matches(rtc, ++before)) return true;
+  return false;
+}
 
-/* A second has gone by. */
-static void second(void *context) {
-  vmxsim_pc *pc = context;
+/* Seconds that have gone by since the flags were last brought up to date. */
+static void pass_seconds(vmxsim_pc *pc) {
   struct rtc *rtc = &pc->rtc;
-  pc->in_timer = true;
-  to_registers(rtc, rtc->offset + (int64_t)rtc->tick);
-  const bool alarm = alarm_matches(rtc);
+  const uint64_t before = rtc->seconds, now = uptime(pc);
+  if (now <= before) return; /* the clocks of several processors differ by a little */
+  rtc->seconds = now;
+  if (stands(rtc)) return;
+  const bool alarm = alarm_has_matched(rtc, before, now);
   raise(pc, (uint8_t)(C_UF | (alarm ? C_AF : 0)));
   if (alarm && (rtc->cmos[B] & B_AIE)) acpi_rtc_alarm(pc);
+}
+
+/* The rate of PF, in ticks of the divider: 2^(rate-1); rates 1 and 2 are those of 8 and 9. 0: none. */
+static uint64_t period(const struct rtc *rtc) {
+  const unsigned rate = rtc->cmos[A] & 15;
+  if (!rate) return 0;
+  return UINT64_C(1) << (rate <= 2 ? rate + 6 : rate - 1);
+}
+
+/* The same for the ticks of the divider. */
+static void pass_ticks(vmxsim_pc *pc) {
+  struct rtc *rtc = &pc->rtc;
+  const uint64_t before = rtc->ticks, now = pc_ticks(pc, pc_now(pc), DIVIDER_HZ), cycle = period(rtc);
+  if (now <= before) return;
+  rtc->ticks = now;
+  if (cycle && now / cycle != before / cycle) raise(pc, C_PF);
+}
+
+/* The flags are set whatever interrupts are enabled (MC146818A data sheet, "Register C"). They are only brought up to
+ * date when somebody looks, or before something changes that they depend on. */
+static void catch_up(vmxsim_pc *pc) {
+  pass_seconds(pc);
+  pass_ticks(pc);
+}
+
+static void second(void *context);
+static void periodic(void *context);
+
+/* The timers, after catch_up(), for those interrupts that are enabled. */
+static void arm(vmxsim_pc *pc) {
+  const struct rtc *rtc = &pc->rtc;
+  const uint64_t cycle = rtc->cmos[B] & B_PIE ? period(rtc) : 0;
+  const bool wants_seconds = !stands(rtc) && (rtc->cmos[B] & (B_AIE | B_UIE));
+  pc_set_timer(pc, wants_seconds ? pc_cycle_of_tick(pc, rtc->seconds + 1, 1) : 0, second);
+  pc_set_timer(pc, cycle ? pc_cycle_of_tick(pc, (rtc->ticks / cycle + 1) * cycle, DIVIDER_HZ) : 0, periodic);
+}
+
+static void expired(vmxsim_pc *pc) {
+  pc->in_timer = true;
+  catch_up(pc);
   arm(pc);
   pc->in_timer = false;
 }
 
-static void arm(vmxsim_pc *pc) {
-  struct rtc *rtc = &pc->rtc;
-  const bool wanted = !stands(rtc) && (rtc->cmos[B] & (B_AIE | B_UIE));
-  rtc->tick = uptime(pc) + 1;
-  pc_set_timer(pc, wanted ? pc_cycle_of_tick(pc, rtc->tick, 1) : 0, second);
-}
-
-/* Cycles of the periodic interrupt: 32,768 Hz divided by 2^(rate-1); rates 1 and 2 are those of 8 and 9. */
-static uint64_t period(const vmxsim_pc *pc) {
-  unsigned rate = pc->rtc.cmos[A] & 15;
-  if (!rate || !(pc->rtc.cmos[B] & B_PIE)) return 0;
-  if (rate <= 2) rate += 7;
-  const uint64_t cycles = pc_cycle_of_tick(pc, UINT64_C(1) << (rate - 1), 32768);
-  return cycles ? cycles : 1;
+/* Two timers, as each has one cycle to wait for. */
+static void second(void *context) {
+  expired(context);
 }
 
 static void periodic(void *context) {
-  vmxsim_pc *pc = context;
-  const uint64_t cycles = period(pc);
-  pc->in_timer = true;
-  if (cycles) {
-    raise(pc, C_PF);
-    pc->rtc.periodic_cycle += cycles;
-    pc_set_timer(pc, pc->rtc.periodic_cycle, periodic);
-  }
-  pc->in_timer = false;
-}
-
-static void arm_periodic(vmxsim_pc *pc) {
-  const uint64_t cycles = period(pc);
-  pc->rtc.periodic_cycle = pc_now(pc) + cycles;
-  pc_set_timer(pc, cycles ? pc->rtc.periodic_cycle : 0, periodic);
+  expired(context);
 }
 
 /* --- ports --- */
@@ -214,6 +239,7 @@ static uint8_t read_cmos(vmxsim_pc *pc) {
   if (is_time(rtc->index) && !stands(rtc)) to_registers(rtc, rtc->offset + (int64_t)uptime(pc));
   if (rtc->index == A) return (uint8_t)((rtc->cmos[A] & 0x7f) | (is_updating(pc) ? A_UIP : 0));
   if (rtc->index == D) return 0x80;
+  if (rtc->index == C) catch_up(pc);
   const uint8_t value = rtc->cmos[rtc->index];
   if (rtc->index == C) {
     rtc->cmos[C] = 0;
@@ -238,8 +264,7 @@ static void write_b(vmxsim_pc *pc, uint8_t value) {
   rtc->cmos[B] = value & (value & B_SET ? 0xef : 0xff);
   if (stood && !stands(rtc)) rtc->offset = seconds - (int64_t)uptime(pc);
   arm(pc);
-  arm_periodic(pc);
-  raise(pc, 0);
+  raise(pc, 0); /* for a flag that was set before its interrupt was enabled */
 }
 
 static void write_time(vmxsim_pc *pc, uint8_t value) {
@@ -251,10 +276,11 @@ static void write_time(vmxsim_pc *pc, uint8_t value) {
 
 static void write_cmos(vmxsim_pc *pc, uint8_t value) {
   struct rtc *rtc = &pc->rtc;
+  catch_up(pc);
   switch (rtc->index) {
   case A:
     rtc->cmos[A] = value & 0x7f;
-    arm_periodic(pc);
+    arm(pc);
     break;
   case B: write_b(pc, value); break;
   case C:
@@ -284,12 +310,12 @@ static void port_write(void *context, uint16_t port, unsigned size, uint32_t val
   }
 }
 
-/* A reset of the system clears the interrupt enables; the rest has a battery. */
+/* A reset of the system clears the interrupt enables and flags; the rest has a battery. */
 void rtc_reset(vmxsim_pc *pc) {
   pc->rtc.cmos[B] &= (uint8_t) ~(B_PIE | B_AIE | B_UIE);
+  catch_up(pc);
   pc->rtc.cmos[C] = 0;
-  pc_set_timer(pc, 0, second);
-  pc_set_timer(pc, 0, periodic);
+  arm(pc);
 }
 
 /* What software reads of memory sizes: KiB above 1 MiB, 64 KiB above 16 MiB, 64 KiB above 4 GiB. */

@@ -205,6 +205,10 @@ static void settle(void) {
   run_to(vcpus[0].cpu.cycles + 1);
 }
 
+static void assert_no_timer(void) {
+  for (size_t i = 0; i < machine.machine.timer_count; i++) assert_int_equal(machine.machine.timers[i].cycle, 0);
+}
+
 static char serial_text[64], screen_text[64];
 static void append(char *text, uint8_t byte) {
   const size_t length = strlen(text);
@@ -417,7 +421,7 @@ static void timer_8254(void **state) {
   run_to(3000000);
   assert_true(vcpus[0].cpu.interrupt_line);
   out(0x21, 1, 0xff); /* nobody listens: no timer waits */
-  for (size_t i = 0; i < machine.machine.timer_count; i++) assert_int_equal(machine.machine.timers[i].cycle, 0);
+  assert_no_timer();
 }
 
 static uint8_t cmos(uint8_t index) {
@@ -456,6 +460,59 @@ static void real_time_clock(void **state) {
   assert_true(pc_line(pc, LINE_RTC));
   assert_int_equal(cmos(12) & 0xa0, 0xa0);
   assert_false(pc_line(pc, LINE_RTC));
+}
+
+/* Flags of register C that no interrupt is enabled for: seen once, from the second or the tick on in which they are
+ * due, and without a timer. */
+static void clock_flags_by_polling(void **state) {
+  (void)state;
+  enum { UF = 0x10, AF = 0x20, PF = 0x40, IRQF = 0x80 };
+  set_cmos(10, 0x26); /* PF at 1,024 Hz */
+  run_to(976562);
+  assert_int_equal(cmos(12), 0);
+  run_to(976563);
+  assert_int_equal(cmos(12), PF);
+  assert_int_equal(cmos(12), 0);
+  set_cmos(10, 0x20); /* PF never */
+  run_to(UINT64_C(999999999));
+  assert_int_equal(cmos(12), 0);
+  run_to(UINT64_C(1000000000));
+  assert_int_equal(cmos(12), UF);
+  assert_int_equal(cmos(12), 0);
+  set_cmos(1, 0x30); /* 00:30:30, two days before anybody looks */
+  set_cmos(3, 0x30);
+  run_to(UINT64_C(1829) * 1000000000);
+  assert_int_equal(cmos(12), UF);
+  run_to(3 * 86400 * UINT64_C(1000000000));
+  assert_int_equal(cmos(12), UF | AF);
+  assert_false(pc_line(pc, LINE_RTC));
+  assert_no_timer();
+  run_to((3 * 86400 + 1) * UINT64_C(1000000000));
+  set_cmos(11, 0x12); /* an interrupt whose flag is set already */
+  assert_true(pc_line(pc, LINE_RTC));
+  assert_int_equal(cmos(12), IRQF | UF);
+  set_cmos(11, 0x82); /* while the clock is being set it stands */
+  run_to((3 * 86400 + 5) * UINT64_C(1000000000));
+  set_cmos(11, 0x02);
+  assert_int_equal(cmos(12), 0);
+  assert_no_timer();
+}
+
+/* The periodic interrupt comes with the divider, whenever it is enabled. */
+static void periodic_interrupt(void **state) {
+  (void)state;
+  run_to(500000);
+  set_cmos(11, 0x42);
+  run_to(976562);
+  assert_false(pc_line(pc, LINE_RTC));
+  for (unsigned i = 1; i <= 1024; i++) {
+    run_to((i * UINT64_C(1000000000) + 1023) / 1024);
+    assert_true(pc_line(pc, LINE_RTC));
+    assert_int_equal(cmos(12) & 0xc0, 0xc0);
+    assert_false(pc_line(pc, LINE_RTC));
+  }
+  set_cmos(11, 2);
+  assert_no_timer();
 }
 
 static void sleep_and_wake(void **state) {
@@ -749,6 +806,8 @@ int main(void) {
       TEST(io_apic),
       TEST(timer_8254),
       TEST(real_time_clock),
+      TEST(clock_flags_by_polling),
+      TEST(periodic_interrupt),
       TEST(sleep_and_wake),
       TEST(resets_and_clock),
       TEST(acpi_tables),

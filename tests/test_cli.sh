@@ -207,6 +207,10 @@ absent "... and no others" "mov al, 0x6f"
 expect "... as JSON" 126 '"event": "port_write".*"address": "0xe9"' "$v" run --trace io --format json "$work/sector.img"
 expect "... to a file" 126 "" "$v" run --trace io --trace-file "$work/trace.txt" "$work/sector.img"
 expect "... which has it" 0 "port_write" cat "$work/trace.txt"
+for group in $(sed -n 's/^EVENT([^,]*, *\([a-z]*\),.*/\1/p' "$source/include/vmxsim/tables/events.def" | sort -u); do
+  expect "--help has the events $group" 0 "^  .*\<$group\>" "$v" run --help
+  expect "... as the manual page" 0 "^.Cm .*\<$group\>\( ,\|$\)" cat "$source/docs/vmxsim.1"
+done
 expect "a mistyped event" 2 "did you mean exceptions" "$v" run --trace exeptions "$work/sector.img"
 expect "addresses that are none" 2 "expected addresses" "$v" run --trace io@7c00x "$work/sector.img"
 expect "the end shows every processor" 126 "processor 1, waits for a start-up IPI" "$v" run --smp 2 "$work/sector.img"

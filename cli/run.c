@@ -14,14 +14,15 @@
 
 static const struct option options[] = {
     {0, "append", OPTION_TEXT, "ARGUMENTS", offsetof(struct run_options, append), "command line of the image"},
-    {0, "initrd", OPTION_TEXT, "FILE", offsetof(struct run_options, initrd), "a Multiboot module"},
+    {0, "initrd", OPTION_TEXT, "FILE", offsetof(struct run_options, initrd), "a module of a Multiboot image"},
     {0, "smp", OPTION_TEXT, "N", offsetof(struct run_options, smp), "processors, 1 to 64"},
     {0, "memory", OPTION_TEXT, "M", offsetof(struct run_options, memory), "RAM: 128M (the default), 3G ..."},
     {'c', "cpu", OPTION_TEXT, "SPEC", offsetof(struct run_options, cpu),
      "the processor: NAME,+feature,-feature,phys-bits=N; instruction sets, too: -avx2"},
     {0, "timing", OPTION_CHOICE, "fixed|latency|memory", offsetof(struct run_options, timing),
      "what a cycle is: an instruction, published latencies, also caches"},
-    {0, "max-cycles", OPTION_TEXT, "N", offsetof(struct run_options, max_cycles), "stop after N cycles"},
+    {0, "max-cycles", OPTION_TEXT, "N", offsetof(struct run_options, max_cycles),
+     "stop after N cycles; 0, the default: no limit"},
     {0, "save", OPTION_TEXT, "FILE", offsetof(struct run_options, save), "write a snapshot, and go on"},
     {0, "save-at", OPTION_TEXT, "CYCLE", offsetof(struct run_options, save_at), "after so many cycles of this run"},
     {0, "restore", OPTION_TEXT, "FILE", offsetof(struct run_options, restore),
@@ -115,6 +116,14 @@ static bool read_image(struct image *image, const char *path) {
   return read_file(path, &image->text, &image->length);
 }
 
+/* Whether the image is one that a module can be given to. */
+static bool takes_module(const struct run_options *given, const struct image *image) {
+  if (!given->initrd) return true;
+  if (vmxsim_pc_detect(image->text, image->length) == VMXSIM_PC_MULTIBOOT) return true;
+  complain("--initrd %s: %s is no Multiboot image, which alone has modules", given->initrd, image->name);
+  return false;
+}
+
 /* Multiboot's command line is the image's name and the arguments. */
 static char *command_line(const char *image, const char *append) {
   const size_t size = strlen(image) + (append ? strlen(append) + 1 : 0) + 1;
@@ -163,7 +172,8 @@ static int run(int count, char **arguments) {
   /* Options first: one whose value was forgotten has taken the image for it. */
   const bool ready = setup_prepare(&given, &setup);
   if (ready && !count) complain("run: which image? vmxsim run IMAGE, or SCENARIO.yaml");
-  if (ready && count && read_image(&image, arguments[0]) && (!given.initrd || read_image(&module, given.initrd))) {
+  if (ready && count && read_image(&image, arguments[0]) && (!given.initrd || read_image(&module, given.initrd)) &&
+      takes_module(&given, &image)) {
     char *line = command_line(arguments[0], given.append);
     const struct vmxsim_pc_boot how = {sizeof how, line, module.text, module.length, given.initrd};
     status = boot(&given, &setup, &image, &how);

@@ -235,6 +235,8 @@ expect "an image that is none" 2 "neither Multiboot nor ELF, and no boot sector"
 expect "an image that is not there" 2 "nothing: No such file" "$v" run "$work/nothing"
 expect "an image that is a directory" 2 "empty: Is a directory" "$v" run "$work/empty"
 expect "a module that is not there" 2 "nothing: No such file" "$v" run --initrd "$work/nothing" "$work/sector.img"
+expect "a module for a boot sector" 2 "is no Multiboot image" "$v" run --initrd "$source/LICENSE" "$work/sector.img"
+expect "no limit of cycles" 0 "0, the default: no limit" "$v" run --help
 expect "run without an image" 2 "which image" "$v" run
 expect "... because an option took it" 2 "memory .*sector.img: expected 2M to 1024G" "$v" run --memory "$work/sector.img"
 expect "two images" 2 'one image, not "b" too' "$v" run a b

@@ -15,6 +15,8 @@
 static const struct option options[] = {
     {0, "append", OPTION_TEXT, "ARGUMENTS", offsetof(struct run_options, append), "command line of the image"},
     {0, "initrd", OPTION_TEXT, "FILE", offsetof(struct run_options, initrd), "a module of a Multiboot image"},
+    {0, "flat", OPTION_TEXT, "ADDRESS[,16|32|64]", offsetof(struct run_options, flat),
+     "the image is code without a format, for an address; 16-bit if below 1 MiB, else 32-bit"},
     {0, "smp", OPTION_TEXT, "N", offsetof(struct run_options, smp), "processors, 1 to 64"},
     {0, "memory", OPTION_TEXT, "M", offsetof(struct run_options, memory), "RAM: 128M (the default), 3G ..."},
     {'c', "cpu", OPTION_TEXT, "SPEC", offsetof(struct run_options, cpu),
@@ -56,7 +58,17 @@ struct image {
   size_t length;
 };
 
-static vmxsim_status load(vmxsim_pc *pc, const struct image *image, const struct vmxsim_pc_boot *boot) {
+/* What is said of an image that cannot be started. */
+static void complain_image(const vmxsim_pc *pc, const struct image *image, vmxsim_status error) {
+  const char *const text = pc && *vmxsim_pc_error(pc) ? vmxsim_pc_error(pc) : vmxsim_status_text(error);
+  const bool unknown =
+      error == VMXSIM_ERROR_SYNTAX && vmxsim_pc_detect(image->text, image->length) == VMXSIM_PC_UNKNOWN;
+  complain("%s: %s%s", image->name, text, unknown ? " (code without a format: --flat ADDRESS)" : "");
+}
+
+static vmxsim_status load(vmxsim_pc *pc, const struct setup *setup, const struct image *image,
+                          const struct vmxsim_pc_boot *boot) {
+  if (setup->is_flat) return vmxsim_pc_load_flat(pc, image->text, image->length, setup->flat_address, setup->flat_mode);
   switch (vmxsim_pc_detect(image->text, image->length)) {
   case VMXSIM_PC_MULTIBOOT: return vmxsim_pc_load_multiboot(pc, image->text, image->length, boot);
   case VMXSIM_PC_ELF: return vmxsim_pc_load_elf(pc, image->text, image->length, boot);
@@ -93,9 +105,9 @@ static int boot(const struct run_options *given, struct setup *setup, const stru
   int status = EXIT_UNUSABLE;
   vmxsim_status error = vmxsim_machine_create(&setup->machine, &machine);
   if (!error) error = vmxsim_pc_create(machine, &setup->pc, &pc);
-  if (!error) error = load(pc, image, how);
+  if (!error) error = load(pc, setup, image, how);
   if (error) {
-    complain("%s: %s", image->name, pc && *vmxsim_pc_error(pc) ? vmxsim_pc_error(pc) : vmxsim_status_text(error));
+    complain_image(pc, image, error);
   } else {
     interruptible = machine;
     signal(SIGINT, interrupt);
@@ -119,7 +131,7 @@ static bool read_image(struct image *image, const char *path) {
 /* Whether the image is one that a module can be given to. */
 static bool takes_module(const struct run_options *given, const struct image *image) {
   if (!given->initrd) return true;
-  if (vmxsim_pc_detect(image->text, image->length) == VMXSIM_PC_MULTIBOOT) return true;
+  if (!given->flat && vmxsim_pc_detect(image->text, image->length) == VMXSIM_PC_MULTIBOOT) return true;
   complain("--initrd %s: %s is no Multiboot image, which alone has modules", given->initrd, image->name);
   return false;
 }
@@ -204,6 +216,7 @@ const struct command command_run = {
     "  vmxsim run --memory 512M --append \"console=ttyS0\" kernel.elf\n"
     "  vmxsim run --smp 4 --timing latency kernel.elf\n"
     "  vmxsim run --trace exceptions,io,instructions@0x7c00-0x7dff --trace-file trace.txt floppy.img\n"
+    "  vmxsim run --flat 0x8000 code.bin\n"
     "  vmxsim run --cpu skylake-server,-avx2,phys-bits=39 kernel.elf\n",
     options,
     run,

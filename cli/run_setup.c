@@ -99,6 +99,29 @@ static bool prepare_cycles(const struct run_options *given, struct setup *setup)
   return false;
 }
 
+static bool parse_mode(const char *text, enum vmxsim_pc_mode *mode) {
+  static const char *const modes[] = {"16", "32", "64"};
+  for (unsigned i = 0; i < sizeof modes / sizeof *modes; i++) {
+    if (strcmp(text, modes[i]) != 0) continue;
+    *mode = (enum vmxsim_pc_mode)(VMXSIM_PC_MODE_16 + i);
+    return true;
+  }
+  return false;
+}
+
+/* "0x8000" or "0x100000,64". */
+static bool prepare_flat(const char *given, struct setup *setup) {
+  if (!given) return true;
+  const size_t length = strcspn(given, ",");
+  if (parse_number(given, length, &setup->flat_address)) {
+    setup->is_flat = true;
+    setup->flat_mode = setup->flat_address < 1 << 20 ? VMXSIM_PC_MODE_16 : VMXSIM_PC_MODE_32;
+    if (!given[length] || parse_mode(given + length + 1, &setup->flat_mode)) return true;
+  }
+  complain("--flat %s: expected an address, as 0x8000, or one and the size of code, as 0x100000,64", given);
+  return false;
+}
+
 static bool prepare_files(const struct run_options *given, struct setup *setup) {
   if (given->serial) {
     setup->serial = fopen(given->serial, "wb");
@@ -115,7 +138,7 @@ static bool prepare_files(const struct run_options *given, struct setup *setup) 
 
 bool setup_prepare(const struct run_options *given, struct setup *setup) {
   return prepare_machine(given, setup) && prepare_pc(given, setup) && prepare_cycles(given, setup) &&
-         prepare_files(given, setup);
+         prepare_flat(given->flat, setup) && prepare_files(given, setup);
 }
 
 bool setup_release(const struct run_options *given, struct setup *setup) {

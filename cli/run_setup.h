@@ -10,7 +10,7 @@
 
 struct run_options {
   struct common_options common;
-  const char *append, *initrd, *smp, *memory, *cpu, *max_cycles, *save, *save_at, *restore;
+  const char *append, *initrd, *flat, *smp, *memory, *cpu, *max_cycles, *save, *save_at, *restore;
   const char *trace, *trace_file, *serial;
   unsigned timing;
   bool qemu_exit;
@@ -22,6 +22,9 @@ struct setup {
   struct vmxsim_machine_options machine;
   struct vmxsim_pc_options pc;
   uint64_t max_cycles, save_at;
+  bool is_flat;
+  uint64_t flat_address;
+  enum vmxsim_pc_mode flat_mode;
   struct trace trace;
   FILE *serial; /* NULL: the standard output */
 };

@@ -232,6 +232,16 @@ sector '\146\100\353\374'
 expect "Ctrl-C" 130 "processor 0, active, at 0000:7c0" timeout --preserve-status -s INT 1 "$v" run "$work/sector.img"
 expect "a serial port to where nothing can be" 2 "No such file" "$v" run --serial "$work/nothing/at" "$work/sector.img"
 expect "an image that is none" 2 "neither Multiboot nor ELF, and no boot sector" "$v" run "$source/LICENSE"
+expect "... but may be code" 2 "LICENSE: .*--flat ADDRESS" "$v" run "$source/LICENSE"
+printf '\260\157\346\351\214\310\301\350\010\346\364' >"$work/flat.bin" # "o"; the high byte of CS to F4H
+expect "a flat image" 8 "^o" "$v" run --flat 0x8000 "$work/flat.bin"
+printf '\061\300\110\017\224\300\346\364' >"$work/flat.bin" # xor eax,eax; dec eax (64-bit: REX); sete al; F4H
+expect "... of 32-bit code" 0 "" "$v" run --flat 0x100000 "$work/flat.bin"
+expect "... of 64-bit code" 1 "" "$v" run --flat 0x100000,64 "$work/flat.bin"
+expect "... beyond the RAM" 2 "flat.bin: .*does not fit" "$v" run --flat 0x80000000 "$work/flat.bin"
+expect "... at what is no address" 2 "expected an address" "$v" run --flat here "$work/flat.bin"
+expect "... of no size of code" 2 "expected an address" "$v" run --flat 0x8000,31 "$work/flat.bin"
+expect "... without an image" 2 "which image" "$v" run --flat 0x8000
 expect "an image that is not there" 2 "nothing: No such file" "$v" run "$work/nothing"
 expect "an image that is a directory" 2 "empty: Is a directory" "$v" run "$work/empty"
 expect "a module that is not there" 2 "nothing: No such file" "$v" run --initrd "$work/nothing" "$work/sector.img"

@@ -1,6 +1,6 @@
 /* What the BIOS does: the state in which it leaves the PC, booting, and the dispatch of its services from their ports.
  *
- * The stubs are bios_rom.c's, the services themselves bios_services.c's and bios_disk.c's.
+ * The stubs are bios_rom.c's, the services themselves bios_services.c's, bios_video.c's and bios_disk.c's.
  */
 #include "libvmxsim/platform/bios.h"
 #include "libvmxsim/platform/bios_services.h"
@@ -59,9 +59,9 @@ static void write_bda(vmxsim_pc *pc) {
   put_16(bda + 0x10, BIOS_EQUIPMENT_WORD);
   put_16(bda + 0x13, BIOS_BASE_MEMORY_KIB);
   bda[0x49] = 3; /* video mode */
-  put_16(bda + 0x4a, 80);
+  put_16(bda + 0x4a, BIOS_COLUMNS);
   put_16(bda + 0x63, 0x3d4); /* the CRT controller */
-  bda[0x84] = 24;
+  bda[0x84] = BIOS_ROWS - 1;
   vmxsim_machine_write(pc->machine, BDA, bda, sizeof bda);
 }
 

@@ -37,6 +37,12 @@ static void finish(vmxsim_pc *pc, struct vcpu *v, uint8_t error) {
   bios_return_flag(pc, v, FLAG_CF, error != 0);
 }
 
+/* AL is how many sectors were transferred: all or, as nobody can say more, none. */
+static void finish_transfer(vmxsim_pc *pc, struct vcpu *v, uint8_t error) {
+  if (error) bios_set_low(v, VMXSIM_RAX, 0);
+  finish(pc, v, error);
+}
+
 /* Which sectors, from where or to where. */
 struct transfer {
   uint64_t sector, address;
@@ -133,7 +139,8 @@ static void get_type(vmxsim_pc *pc, struct vcpu *v) {
 void bios_disk(vmxsim_pc *pc, struct vcpu *v) {
   const uint8_t function = bios_high(v, VMXSIM_RAX);
   if (!has_drive(pc, bios_low(v, VMXSIM_RDX))) {
-    finish(pc, v, ERROR_COMMAND);
+    const bool is_transfer = function == 0x02 || function == 0x03;
+    (is_transfer ? finish_transfer : finish)(pc, v, ERROR_COMMAND);
     return;
   }
   switch (function) {
@@ -143,8 +150,8 @@ void bios_disk(vmxsim_pc *pc, struct vcpu *v) {
   case 0x0c:
   case 0x0d:
   case 0x47: finish(pc, v, 0); break; /* reset, status, verify, seek */
-  case 0x02: finish(pc, v, transfer_chs(pc, v, read_sectors)); break;
-  case 0x03: finish(pc, v, transfer_chs(pc, v, write_sectors)); break;
+  case 0x02: finish_transfer(pc, v, transfer_chs(pc, v, read_sectors)); break;
+  case 0x03: finish_transfer(pc, v, transfer_chs(pc, v, write_sectors)); break;
   case 0x05: finish(pc, v, ERROR_PROTECTED); break; /* formatting */
   case 0x08: finish(pc, v, get_parameters(pc, v)); break;
   case 0x15: get_type(pc, v); break;

@@ -1,46 +1,9 @@
-/* The services of the BIOS but for the disk: screen (as a stream of bytes), memory sizes, A20, keyboard, clock. */
+/* The services of the BIOS but for the screen and the disk: memory sizes, A20, keyboard, clock. */
 #include "libvmxsim/platform/bios_services.h"
 
 #include "cpu/exec/flags.h"
 
 enum { TICKS = 0x46c, TICKS_A_DAY = 0x1800b0 };
-
-/* --- INT 10H --- */
-
-static void put_character(vmxsim_pc *pc, uint8_t byte) {
-  if (pc->options.screen) pc->options.screen(pc->options.output_context, byte);
-}
-
-static void write_string(vmxsim_pc *pc, struct vcpu *v) {
-  const uint64_t string = bios_address(v, VMXSIM_ES, bios_word(v, VMXSIM_RBP));
-  const unsigned stride = bios_low(v, VMXSIM_RAX) & 2 ? 2 : 1; /* with attributes between */
-  const unsigned count = bios_word(v, VMXSIM_RCX);
-  for (unsigned i = 0; i < count; i++) {
-    uint8_t byte;
-    vmxsim_machine_read(pc->machine, string + (uint64_t)i * stride, &byte, 1);
-    put_character(pc, byte);
-  }
-}
-
-void bios_video(vmxsim_pc *pc, struct vcpu *v) {
-  switch (bios_high(v, VMXSIM_RAX)) {
-  case 0x03: /* cursor: always at the top */
-    bios_set_word(v, VMXSIM_RCX, 0x0607);
-    bios_set_word(v, VMXSIM_RDX, 0);
-    break;
-  case 0x09:
-  case 0x0a:
-    for (unsigned i = bios_word(v, VMXSIM_RCX); i; i--) put_character(pc, bios_low(v, VMXSIM_RAX));
-    break;
-  case 0x0e: put_character(pc, bios_low(v, VMXSIM_RAX)); break;
-  case 0x0f: /* 80 columns, mode 3, page 0 */
-    bios_set_word(v, VMXSIM_RAX, 80 << 8 | 3);
-    bios_set_high(v, VMXSIM_RBX, 0);
-    break;
-  case 0x13: write_string(pc, v); break;
-  default: break;
-  }
-}
 
 /* --- INT 11H, 12H --- */
 
@@ -146,14 +109,12 @@ void bios_system(vmxsim_pc *pc, struct vcpu *v) {
 
 /* --- INT 16H --- */
 
-/* ASCII alone: the scan code is that of Enter, or 0. */
 static uint16_t key_at_front(const struct keyboard *keyboard) {
-  const uint8_t ascii = keyboard->keys[keyboard->key_first];
-  return (uint16_t)((ascii == '\r' ? 0x1c00 : 0) | ascii);
+  return keyboard->keys[keyboard->key_first];
 }
 
 static void drop_key(struct keyboard *keyboard) {
-  keyboard->key_first = (keyboard->key_first + 1) % sizeof keyboard->keys;
+  keyboard->key_first = (keyboard->key_first + 1) % KEYS;
   keyboard->key_count--;
 }
 
@@ -171,6 +132,8 @@ void bios_keyboard(vmxsim_pc *pc, struct vcpu *v) {
     bios_return_flag(pc, v, FLAG_ZF, !has_key);
   } else if (function == 2) {
     bios_set_low(v, VMXSIM_RAX, 0); /* no shift key is down */
+  } else if (function == 5) {
+    bios_set_low(v, VMXSIM_RAX, !keyboard_store(pc, bios_word(v, VMXSIM_RCX)));
   }
   flags_write_arithmetic(v, (flags_read(v) & ~(uint64_t)FLAG_CF) | (waits ? FLAG_CF : 0));
 }

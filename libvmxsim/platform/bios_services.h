@@ -7,6 +7,7 @@
 #include "libvmxsim/platform/platform.h"
 
 enum { BIOS_EQUIPMENT_WORD = 0x0021 /* a floppy drive, 80x25 */, BIOS_BASE_MEMORY_KIB = 639 };
+enum { BIOS_COLUMNS = 80, BIOS_ROWS = 25 };
 
 void bios_video(vmxsim_pc *pc, struct vcpu *v);
 void bios_equipment(struct vcpu *v);

@@ -65,10 +65,16 @@ static void port_write(void *context, uint16_t port, unsigned size, uint32_t val
   }
 }
 
-vmxsim_status vmxsim_pc_key(vmxsim_pc *pc, uint8_t ascii) {
+bool keyboard_store(vmxsim_pc *pc, uint16_t key) {
   struct keyboard *keyboard = &pc->keyboard;
-  if (keyboard->key_count == sizeof keyboard->keys) return VMXSIM_ERROR_LIMIT;
-  keyboard->keys[(keyboard->key_first + keyboard->key_count++) % sizeof keyboard->keys] = ascii;
+  if (keyboard->key_count == KEYS) return false;
+  keyboard->keys[(keyboard->key_first + keyboard->key_count++) % KEYS] = key;
+  return true;
+}
+
+/* ASCII alone: the scan code is that of Enter, or 0. */
+vmxsim_status vmxsim_pc_key(vmxsim_pc *pc, uint8_t ascii) {
+  if (!keyboard_store(pc, (uint16_t)((ascii == '\r' ? 0x1c00 : 0) | ascii))) return VMXSIM_ERROR_LIMIT;
   pc_set_line(pc, 1, true); /* wakes a HLT of INT 16H */
   pc_set_line(pc, 1, false);
   return VMXSIM_OK;

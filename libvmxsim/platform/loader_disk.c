@@ -2,7 +2,7 @@
 #include "libvmxsim/platform/disk.h"
 #include "libvmxsim/platform/loaders.h"
 
-enum { BOOT_ADDRESS = 0x7c00 };
+enum { BOOT_ADDRESS = 0x7c00, HARD_DISKS = 0x475 };
 
 static vmxsim_status boot(vmxsim_pc *pc) {
   uint8_t sector[SECTOR];
@@ -10,7 +10,9 @@ static vmxsim_status boot(vmxsim_pc *pc) {
   ram_write(pc, BOOT_ADDRESS, sector, SECTOR);
   start_real_mode(pc, 0, BOOT_ADDRESS, BOOT_ADDRESS);
   struct vcpu *v = &pc->machine->machine.vcpu[0]->cpu;
-  v->s.gpr[VMXSIM_RDX] = pc->image.size <= FLOPPY_MAX ? 0 : 0x80;
+  const uint8_t hard_disks = pc->image.size > FLOPPY_MAX;
+  v->s.gpr[VMXSIM_RDX] = hard_disks ? 0x80 : 0;
+  ram_write(pc, HARD_DISKS, &hard_disks, sizeof hard_disks);
   /* Boot sectors rely on the timer and the keyboard. */
   pc->pic[0].imr = 0xb8;
   pic_set_line(pc, LINE_PIT, pc_line(pc, LINE_PIT));

@@ -80,10 +80,11 @@ struct fw_cfg {
   unsigned position;
 };
 
+enum { KEYS = 16 };
 struct keyboard {
   uint8_t command, output;
   bool output_full;
-  uint8_t keys[16];
+  uint16_t keys[KEYS]; /* for INT 16H: scan code and ASCII */
   unsigned key_first, key_count;
 };
 
@@ -225,6 +226,7 @@ vmxsim_status fw_cfg_init(vmxsim_pc *pc);
 vmxsim_status test_device_init(vmxsim_pc *pc);
 vmxsim_status keyboard_init(vmxsim_pc *pc);
 void keyboard_reset(vmxsim_pc *pc);
+bool keyboard_store(vmxsim_pc *pc, uint16_t key); /* for INT 16H; false: there is no room */
 vmxsim_status system_ports_init(vmxsim_pc *pc);
 void system_ports_reset(vmxsim_pc *pc);
 bool system_a20(const vmxsim_pc *pc);

@@ -90,9 +90,12 @@ static const struct state_field fw_cfg[] = {
 TABLE(fw_cfg);
 
 static const struct state_field keyboard[] = {
-    STATE_NUMBER(struct keyboard, command),      STATE_NUMBER(struct keyboard, output),
-    STATE_FLAG(struct keyboard, output_full),    STATE_ARRAY(struct keyboard, keys),
-    STATE_UP_TO(struct keyboard, key_first, 15), STATE_UP_TO(struct keyboard, key_count, 16),
+    STATE_NUMBER(struct keyboard, command),
+    STATE_NUMBER(struct keyboard, output),
+    STATE_FLAG(struct keyboard, output_full),
+    STATE_ARRAY(struct keyboard, keys),
+    STATE_UP_TO(struct keyboard, key_first, KEYS - 1),
+    STATE_UP_TO(struct keyboard, key_count, KEYS),
 };
 TABLE(keyboard);
 

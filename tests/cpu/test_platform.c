@@ -723,6 +723,12 @@ static void disk_and_services(void **state) {
   gpr[VMXSIM_RAX] = 0x0201;
   gpr[VMXSIM_RCX] = 63;
   assert_int_equal(call(4) & 1, 1);
+  assert_int_equal(gpr[VMXSIM_RAX], 0x0400); /* no sectors */
+  gpr[VMXSIM_RAX] = 0x0201;
+  gpr[VMXSIM_RDX] = 0x80; /* no such drive */
+  assert_int_equal(call(4) & 1, 1);
+  assert_int_equal(gpr[VMXSIM_RAX], 0x0100);
+  assert_int_equal(memory[0x475], 0);
   gpr[VMXSIM_RAX] = 0x0e00 | 'X';
   call(1);
   assert_string_equal(screen_text, "X");
@@ -765,6 +771,100 @@ static void disk_and_services(void **state) {
   call(6);
   assert_false(vcpus[0].cpu.s.rflags & FLAG_CF);
   assert_int_equal(gpr[VMXSIM_RAX] & 0xff, 'k');
+}
+
+static uint16_t cursor(uint8_t page) {
+  uint64_t *gpr = vcpus[0].cpu.s.gpr;
+  gpr[VMXSIM_RAX] = 0x0300;
+  gpr[VMXSIM_RBX] = (uint64_t)page << 8;
+  call(1);
+  assert_int_equal(get_16(memory + 0x450 + 2 * page), gpr[VMXSIM_RDX]);
+  return (uint16_t)gpr[VMXSIM_RDX];
+}
+
+static void set_cursor(uint8_t page, uint16_t place) {
+  uint64_t *gpr = vcpus[0].cpu.s.gpr;
+  gpr[VMXSIM_RAX] = 0x0200;
+  gpr[VMXSIM_RBX] = (uint64_t)page << 8;
+  gpr[VMXSIM_RDX] = place;
+  call(1);
+}
+
+static void print(const char *text) {
+  uint64_t *gpr = vcpus[0].cpu.s.gpr;
+  gpr[VMXSIM_RBX] = 0;
+  for (; *text; text++) {
+    gpr[VMXSIM_RAX] = 0x0e00u | (uint8_t)*text;
+    call(1);
+  }
+}
+
+static void the_cursor(void **state) {
+  (void)state;
+  uint64_t *gpr = vcpus[0].cpu.s.gpr;
+  set_cursor(0, 0x0a4e);
+  set_cursor(3, 0x1234);
+  assert_int_equal(cursor(0), 0x0a4e);
+  assert_int_equal(cursor(3), 0x1234);
+  print("a");
+  assert_int_equal(cursor(0), 0x0a4f);
+  print("b");
+  assert_int_equal(cursor(0), 0x0b00);
+  print("\bcd\b\n\a");
+  assert_int_equal(cursor(0), 0x0c01);
+  print("\r\n");
+  assert_int_equal(cursor(0), 0x0d00);
+  set_cursor(0, 0x184f);
+  print("e");
+  assert_int_equal(cursor(0), 0x1800);
+  gpr[VMXSIM_RAX] = 0x0800;
+  call(1);
+  assert_int_equal(gpr[VMXSIM_RAX], 0x0720);
+  memcpy(memory + 0x9000, "xy", 2);
+  for (unsigned moves = 0; moves < 2; moves++) {
+    gpr[VMXSIM_RAX] = 0x1300 + moves;
+    gpr[VMXSIM_RCX] = 2;
+    gpr[VMXSIM_RDX] = 0x0510;
+    gpr[VMXSIM_RBP] = 0x9000;
+    call(1);
+    assert_int_equal(cursor(0), moves ? 0x0512 : 0x1800);
+  }
+  gpr[VMXSIM_RAX] = 0x0003;
+  call(1);
+  assert_int_equal(cursor(0), 0);
+  assert_int_equal(cursor(3), 0);
+  assert_string_equal(screen_text, "ab\bcd\b\n\a\r\nexyxy");
+}
+
+static void keys_that_software_stores(void **state) {
+  (void)state;
+  uint64_t *gpr = vcpus[0].cpu.s.gpr;
+  for (unsigned i = 0; i < 17; i++) {
+    gpr[VMXSIM_RAX] = 0x0500;
+    gpr[VMXSIM_RCX] = 0x3b00 + i;
+    call(6);
+    assert_int_equal(gpr[VMXSIM_RAX] & 0xff, i == 16); /* 1: there is no room */
+  }
+  assert_int_equal(vmxsim_pc_key(pc, 'k'), VMXSIM_ERROR_LIMIT);
+  for (unsigned i = 0; i < 16; i++) {
+    gpr[VMXSIM_RAX] = 0;
+    call(6);
+    assert_int_equal(gpr[VMXSIM_RAX], 0x3b00 + i);
+  }
+  assert_int_equal(vmxsim_pc_key(pc, '\r'), VMXSIM_OK);
+  gpr[VMXSIM_RAX] = 0;
+  call(6);
+  assert_int_equal(gpr[VMXSIM_RAX], 0x1c0d);
+}
+
+static void a_hard_disk(void **state) {
+  (void)state;
+  uint8_t *disk = calloc(1, FLOPPY_MAX + SECTOR);
+  put_16(disk + 510, 0xaa55);
+  assert_int_equal(vmxsim_pc_load_disk(pc, disk, FLOPPY_MAX + SECTOR), VMXSIM_OK);
+  free(disk);
+  assert_int_equal(vcpus[0].cpu.s.gpr[VMXSIM_RDX], 0x80);
+  assert_int_equal(memory[0x475], 1);
 }
 
 static void flat_and_reboot(void **state) {
@@ -816,6 +916,9 @@ int main(void) {
       TEST(multiboot),
       TEST(truncated_images),
       TEST(disk_and_services),
+      TEST(the_cursor),
+      TEST(keys_that_software_stores),
+      TEST(a_hard_disk),
       TEST(flat_and_reboot),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

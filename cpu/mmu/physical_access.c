@@ -13,8 +13,10 @@ void physical_on_device(struct physical_memory *memory, physical_device_accessed
   memory->device_context = context;
 }
 
-static void device_read(const struct physical_memory *memory, const struct physical_block *block, uint64_t offset,
+/* What is mapped may change in a device's callback: all of an access goes to the device that it began with. */
+static void device_read(const struct physical_memory *memory, const struct physical_block *mapped, uint64_t offset,
                         uint8_t *bytes, size_t size) {
+  const struct physical_block copy = *mapped, *const block = &copy;
   while (size > 0) {
     unsigned n = device_size(size);
     uint64_t value = block->read(block->context, offset, n);
@@ -26,8 +28,9 @@ static void device_read(const struct physical_memory *memory, const struct physi
   }
 }
 
-static void device_write(const struct physical_memory *memory, const struct physical_block *block, uint64_t offset,
+static void device_write(const struct physical_memory *memory, const struct physical_block *mapped, uint64_t offset,
                          const uint8_t *bytes, size_t size) {
+  const struct physical_block copy = *mapped, *const block = &copy;
   while (size > 0) {
     unsigned n = device_size(size);
     uint64_t value = 0;

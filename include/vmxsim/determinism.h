@@ -13,11 +13,12 @@
 extern "C" {
 #endif
 
-/* Begins anew, or ends. While it is on, a machine is a little slower. */
-void vmxsim_machine_hash_trace(vmxsim_machine *machine, bool on);
+/* Begins anew, or ends. While it is on, a machine is a little slower. VMXSIM_ERROR_BUSY: called from a callback of the
+ * running machine. */
+vmxsim_status vmxsim_machine_hash_trace(vmxsim_machine *machine, bool on);
 uint64_t vmxsim_machine_trace_hash(const vmxsim_machine *machine);
 /* Forgets everything that is cached of the guest: decoded blocks, host pointers. Nothing that the guest does changes.
- */
+ * May be called from callbacks. */
 void vmxsim_machine_drop_caches(vmxsim_machine *machine);
 
 #ifdef __cplusplus

@@ -2,7 +2,8 @@
  *
  *   create, map memory (memory.h), set registers (registers.h), run until something stops it, look.
  *
- * One machine belongs to one thread; only vmxsim_machine_stop() may be called from another. Nothing is global; nothing
+ * One machine belongs to one thread; only vmxsim_machine_stop() may be called from another. Callbacks of a machine that
+ * runs may call everything but what says VMXSIM_ERROR_BUSY, and vmxsim_machine_destroy(). Nothing is global; nothing
  * prints, exits or handles signals. All addresses are guest-physical unless "linear" is said. Pointers may not be NULL
  * unless that is said.
  */
@@ -49,7 +50,8 @@ struct vmxsim_machine_options {
 /** Makes a machine in the state after power-up. Errors: VMXSIM_ERROR_ARGUMENT, VMXSIM_ERROR_UNKNOWN_NAME (of an
  * instruction set), VMXSIM_ERROR_MEMORY; *machine is NULL then. `options` may be NULL. */
 vmxsim_status vmxsim_machine_create(const struct vmxsim_machine_options *options, vmxsim_machine **machine);
-void vmxsim_machine_destroy(vmxsim_machine *machine); /* NULL is allowed */
+/* NULL is allowed. From a callback of the running machine it does nothing: stop it, and destroy it behind the run. */
+void vmxsim_machine_destroy(vmxsim_machine *machine);
 /** The text of the last error of this machine; "" if none. */
 const char *vmxsim_machine_error(const vmxsim_machine *machine);
 

@@ -39,8 +39,8 @@ struct vmxsim_pc_options {
   uint64_t unix_time; /* of the RTC at cycle 0, in seconds since 1970 (UTC); 0: 2026-01-01 */
 };
 
-/* Adds the PC to a machine that has nothing mapped yet. On failure the machine is of no use any more; *pc is NULL, or
- * is to be destroyed after it as ever. */
+/* Adds the PC to a machine that has nothing mapped yet and does not run (VMXSIM_ERROR_BUSY). On failure the machine is
+ * of no use any more; *pc is NULL, or is to be destroyed after it as ever. */
 vmxsim_status vmxsim_pc_create(vmxsim_machine *machine, const struct vmxsim_pc_options *options, vmxsim_pc **pc);
 /* After the machine, whose callbacks it is behind. NULL is allowed. */
 void vmxsim_pc_destroy(vmxsim_pc *pc);
@@ -57,7 +57,8 @@ vmxsim_status vmxsim_pc_serial_input(vmxsim_pc *pc, uint8_t byte);
 /* A key for INT 16H, as ASCII; VMXSIM_ERROR_LIMIT while its buffer is full. */
 vmxsim_status vmxsim_pc_key(vmxsim_pc *pc, uint8_t ascii);
 
-/* --- images: copied. A reset of the guest boots the image anew --- */
+/* --- images: copied. A reset of the guest boots the image anew. VMXSIM_ERROR_BUSY: called from a callback of the
+ * running machine --- */
 
 struct vmxsim_pc_boot {
   size_t size;              /* sizeof(struct vmxsim_pc_boot) */

@@ -22,8 +22,9 @@ extern "C" {
 
 typedef struct vmxsim_snapshot vmxsim_snapshot;
 
-/* Not to be called from a callback of the machine. VMXSIM_ERROR_ARGUMENT: something that counts has no name (a timer:
- * vmxsim_machine_name_timer()). */
+/* VMXSIM_ERROR_ARGUMENT: something that counts has no name (a timer: vmxsim_machine_name_timer()). VMXSIM_ERROR_BUSY,
+ * as for the two below: called from a callback of the running machine, where instructions are half done; stop it, and
+ * do it behind the run. */
 vmxsim_status vmxsim_machine_snapshot(vmxsim_machine *machine, vmxsim_snapshot **snapshot);
 void vmxsim_snapshot_free(vmxsim_snapshot *snapshot); /* before or after its machine; NULL is allowed */
 /* The bytes for a file; the snapshot's. */

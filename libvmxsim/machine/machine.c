@@ -27,6 +27,11 @@ vmxsim_status machine_fail(struct machine *machine, vmxsim_status status, const 
   return status;
 }
 
+vmxsim_status machine_check_idle(struct machine *machine) {
+  if (!machine_is_busy(machine)) return VMXSIM_OK;
+  return machine_fail(machine, VMXSIM_ERROR_BUSY, "not while the machine runs");
+}
+
 /* A write to decoded code: no vCPU may go on with what it had decoded. Or to a line that one of them monitors. */
 static void code_written(void *context, uint64_t address, size_t size) {
   struct machine *machine = context;
@@ -154,7 +159,7 @@ vmxsim_status vmxsim_machine_create(const struct vmxsim_machine_options *options
 }
 
 void vmxsim_machine_destroy(vmxsim_machine *handle) {
-  if (!handle) return;
+  if (!handle || machine_is_busy(&handle->machine)) return;
   struct machine *const machine = &handle->machine;
   const struct vmxsim_allocator copy = machine->allocator;
   const struct vmxsim_allocator *const allocator = machine->has_allocator ? &copy : NULL;

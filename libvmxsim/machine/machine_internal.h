@@ -249,6 +249,14 @@ static inline const struct vmxsim_allocator *machine_allocator(const struct mach
 /* machine.c: has the error's text, and returns `status`. */
 vmxsim_status machine_fail(struct machine *machine, vmxsim_status status, const char *text);
 
+/* It runs, or tells its listener of something. */
+static inline bool machine_is_busy(const struct machine *machine) {
+  return machine->is_running || machine->is_telling;
+}
+
+/* machine.c: VMXSIM_ERROR_BUSY then, with its text. */
+vmxsim_status machine_check_idle(struct machine *machine);
+
 /* hooks.c: execution hooks and breakpoints. Decoding asks whether a block has to begin at an instruction: whether, by
  * the page offset that linear and physical addresses share, something may be on it. */
 bool hooks_may_be_at(const struct machine *machine, uint64_t physical);

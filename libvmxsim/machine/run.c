@@ -482,13 +482,14 @@ struct session {
   uint64_t instructions_before;
 };
 
-static bool begin(struct machine *machine, bool is_step, struct session *session) {
-  if (machine->is_running) return false;
+static vmxsim_status begin(struct machine *machine, bool is_step, struct session *session) {
+  const vmxsim_status status = machine_check_idle(machine);
+  if (status) return status;
   session->host = float_environment_enter();
   session->instructions_before = instructions_of(machine);
   machine->is_running = true;
   machine->is_stepping = is_step;
-  return true;
+  return VMXSIM_OK;
 }
 
 static vmxsim_status finish(struct machine *machine, const struct session *session, const struct stop *why,
@@ -509,7 +510,8 @@ static vmxsim_status finish(struct machine *machine, const struct session *sessi
 vmxsim_status vmxsim_machine_run(vmxsim_machine *handle, uint64_t budget, struct vmxsim_run_result *result) {
   struct machine *machine = &handle->machine;
   struct session session;
-  if (!begin(machine, false, &session)) return VMXSIM_ERROR_BUSY;
+  const vmxsim_status status = begin(machine, false, &session);
+  if (status) return status;
   progress_begin_run(machine);
   const struct stop why = run(machine, budget);
   progress_end_run(machine);
@@ -519,7 +521,8 @@ vmxsim_status vmxsim_machine_run(vmxsim_machine *handle, uint64_t budget, struct
 vmxsim_status vmxsim_machine_step(vmxsim_machine *handle, struct vmxsim_run_result *result) {
   struct machine *machine = &handle->machine;
   struct session session;
-  if (!begin(machine, true, &session)) return VMXSIM_ERROR_BUSY;
+  const vmxsim_status status = begin(machine, true, &session);
+  if (status) return status;
   const struct stop why = step_machine(machine);
   return finish(machine, &session, &why, result);
 }
@@ -527,7 +530,8 @@ vmxsim_status vmxsim_machine_step(vmxsim_machine *handle, struct vmxsim_run_resu
 vmxsim_status vmxsim_vcpu_step(vmxsim_vcpu *vcpu, struct vmxsim_run_result *result) {
   struct machine *machine = vcpu->cpu.machine;
   struct session session;
-  if (!begin(machine, true, &session)) return VMXSIM_ERROR_BUSY;
+  const vmxsim_status status = begin(machine, true, &session);
+  if (status) return status;
   const struct stop why = step_vcpu(machine, vcpu);
   return finish(machine, &session, &why, result);
 }

@@ -48,9 +48,13 @@ void trace_switch(struct machine *machine, bool on) {
   }
 }
 
-void vmxsim_machine_hash_trace(vmxsim_machine *handle, bool on) {
+/* In the middle of a block the hash would depend on where that was cut. */
+vmxsim_status vmxsim_machine_hash_trace(vmxsim_machine *handle, bool on) {
+  const vmxsim_status status = machine_check_idle(&handle->machine);
+  if (status) return status;
   trace_switch(&handle->machine, on);
   handle->machine.hash = (struct trace_hash){on, 0};
+  return VMXSIM_OK;
 }
 
 uint64_t vmxsim_machine_trace_hash(const vmxsim_machine *handle) {

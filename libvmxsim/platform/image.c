@@ -33,6 +33,8 @@ vmxsim_status image_keep(vmxsim_pc *pc, const void *bytes, size_t size, const st
   static const struct vmxsim_pc_boot standard = {.size = sizeof standard};
   if (!boot) boot = &standard;
   if (boot->size != sizeof *boot) return pc_fail(pc, VMXSIM_ERROR_ARGUMENT, "struct vmxsim_pc_boot of another size");
+  if (machine_is_busy(&pc->machine->machine))
+    return pc_fail(pc, VMXSIM_ERROR_BUSY, "no image can be loaded while the machine runs");
   disk_forget_writes(pc);
   const bool kept = keep_bytes(pc, &pc->image, bytes, size) &&
                     keep_bytes(pc, &pc->module, boot->module, boot->module ? boot->module_size : 0) &&

@@ -242,6 +242,7 @@ vmxsim_status vmxsim_pc_create(vmxsim_machine *machine, const struct vmxsim_pc_o
   *result = NULL;
   if (!options) options = &standard;
   if (!are_good(options)) return VMXSIM_ERROR_ARGUMENT;
+  if (machine_is_busy(&machine->machine)) return VMXSIM_ERROR_BUSY;
   vmxsim_pc *pc = memory_allocate(&machine->machine.allocator, sizeof *pc);
   if (!pc) return VMXSIM_ERROR_MEMORY;
   pc->machine = machine;

@@ -49,8 +49,10 @@ static void make_base(struct machine *machine, uint64_t number) {
 
 vmxsim_status vmxsim_machine_snapshot(vmxsim_machine *handle, vmxsim_snapshot **result) {
   struct machine *machine = &handle->machine;
-  const struct complaint complaint = complaint_to(machine);
   *result = NULL;
+  const vmxsim_status idle = machine_check_idle(machine);
+  if (idle) return idle;
+  const struct complaint complaint = complaint_to(machine);
   if (!timers_can_be_saved(machine, &complaint)) return VMXSIM_ERROR_ARGUMENT;
   struct scratch *scratch = allocate(&machine->allocator, scratch_size());
   vmxsim_snapshot *snapshot = allocate(&machine->allocator, sizeof *snapshot);
@@ -154,6 +156,8 @@ static vmxsim_status run_restore(struct restore *restore, const struct complaint
 
 vmxsim_status vmxsim_machine_reset_to(vmxsim_machine *handle, const vmxsim_snapshot *snapshot) {
   struct machine *machine = &handle->machine;
+  const vmxsim_status idle = machine_check_idle(machine);
+  if (idle) return idle;
   const struct complaint complaint = complaint_to(machine);
   const bool own = snapshot->machine == machine;
   struct restore restore = {.machine = machine,
@@ -167,6 +171,8 @@ vmxsim_status vmxsim_machine_reset_to(vmxsim_machine *handle, const vmxsim_snaps
 
 vmxsim_status vmxsim_machine_restore(vmxsim_machine *handle, const void *bytes, size_t size) {
   struct machine *machine = &handle->machine;
+  const vmxsim_status idle = machine_check_idle(machine);
+  if (idle) return idle;
   const struct complaint complaint = complaint_to(machine);
   struct restore restore = {.machine = machine, .bytes = bytes, .size = size};
   if (!file_is_good(bytes, size, &complaint)) return VMXSIM_ERROR_SYNTAX;

@@ -235,13 +235,14 @@ static void other_machines_say_what_differs(void **test) {
   struct vmxsim_machine_options options = {.size = sizeof options, .vcpus = 2};
   assert_int_equal(vmxsim_machine_create(&options, &other), VMXSIM_OK);
   assert_int_equal(vmxsim_machine_map(other, 0, 0x10000, VMXSIM_RAM, NULL), VMXSIM_OK);
-  refused(other, &saved, VMXSIM_ERROR_REVISION);
+  refused(other, &saved, VMXSIM_ERROR_SNAPSHOT);
   assert_non_null(strstr(vmxsim_machine_error(other), "configuration.vcpus: 0x1, 0x2"));
+  assert_non_null(strstr(vmxsim_status_text(VMXSIM_ERROR_SNAPSHOT), "snapshot"));
   vmxsim_machine_destroy(other);
   options.vcpus = 1;
   assert_int_equal(vmxsim_machine_create(&options, &other), VMXSIM_OK);
   assert_int_equal(vmxsim_machine_map(other, 0, 0x11000, VMXSIM_RAM, NULL), VMXSIM_OK);
-  refused(other, &saved, VMXSIM_ERROR_REVISION);
+  refused(other, &saved, VMXSIM_ERROR_SNAPSHOT);
   assert_non_null(strstr(vmxsim_machine_error(other), "map.region.last: 0xffff, 0x10fff"));
   vmxsim_machine_destroy(other);
   free(saved.at);
@@ -281,9 +282,9 @@ static void embedders_have_parts_of_their_own(void **test) {
   assert_int_equal(vmxsim_machine_add_part(machine, &part), VMXSIM_ERROR_ARGUMENT);
   with = save(machine);
   counter.value = 8;
-  refused(machine, &without, VMXSIM_ERROR_REVISION);
+  refused(machine, &without, VMXSIM_ERROR_SNAPSHOT);
   counter.refuses = true;
-  refused(machine, &with, VMXSIM_ERROR_REVISION);
+  refused(machine, &with, VMXSIM_ERROR_SNAPSHOT);
   assert_int_equal(counter.value, 8);
   counter.refuses = false;
   assert_int_equal(vmxsim_machine_restore(machine, with.at, with.size), VMXSIM_OK);
@@ -291,7 +292,7 @@ static void embedders_have_parts_of_their_own(void **test) {
   vmxsim_machine_destroy(machine);
   free(without.at);
   machine = small(&without);
-  refused(machine, &with, VMXSIM_ERROR_REVISION);
+  refused(machine, &with, VMXSIM_ERROR_SNAPSHOT);
   assert_non_null(strstr(vmxsim_machine_error(machine), "embedder.counter"));
   free(without.at);
   free(with.at);
@@ -392,7 +393,7 @@ static void another_image_is_another_machine(void **test) {
   changed[400] = 1;
   vmxsim_machine *machine = boot_pc(&pc, boot_sector), *other = boot_pc(&other_pc, changed);
   struct bytes saved = save(machine);
-  refused(other, &saved, VMXSIM_ERROR_REVISION);
+  refused(other, &saved, VMXSIM_ERROR_SNAPSHOT);
   assert_non_null(strstr(vmxsim_machine_error(other), "pc.image"));
   free(saved.at);
   vmxsim_machine_destroy(machine);

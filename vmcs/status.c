@@ -16,6 +16,7 @@ const char *vmxsim_status_text(vmxsim_status status) {
   case VMXSIM_ERROR_GUEST_MEMORY: return "guest memory that cannot be read";
   case VMXSIM_ERROR_BUSY: return "not while the machine runs";
   case VMXSIM_ERROR_REVISION: return "wrong VMCS revision identifier";
+  case VMXSIM_ERROR_SNAPSHOT: return "snapshot of another machine or version";
   case VMXSIM_STATUS_COUNT: break;
   }
   return "unknown status";

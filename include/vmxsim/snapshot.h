@@ -32,11 +32,11 @@ const void *vmxsim_snapshot_bytes(const vmxsim_snapshot *snapshot, size_t *size)
 
 /* Back to a snapshot of this machine. From the one that was made or gone back to last, it touches only pages of RAM
  * that have been written since (by the guest, or by vmxsim_machine_write(); an embedder that writes to memory of its
- * own has to use that). The dirty log counts such pages as written. Errors as below. */
+ * own has to use that). The dirty log counts such pages as written. Errors as below, but for VMXSIM_ERROR_SYNTAX. */
 vmxsim_status vmxsim_machine_reset_to(vmxsim_machine *machine, const vmxsim_snapshot *snapshot);
 
-/* From bytes. VMXSIM_ERROR_SYNTAX: not a snapshot, or damaged; VMXSIM_ERROR_REVISION: of a machine configured in
- * another way, or of another version. Then nothing has changed. */
+/* From bytes. VMXSIM_ERROR_SYNTAX: not a snapshot, or damaged; VMXSIM_ERROR_SNAPSHOT: of a machine configured in
+ * another way, or of another version; VMXSIM_ERROR_MEMORY. Then nothing has changed. */
 vmxsim_status vmxsim_machine_restore(vmxsim_machine *machine, const void *bytes, size_t size);
 
 /* Where two snapshots differ, a line each: "vcpu0.registers.rip: 0x1000, 0x1004". *differences (may be NULL) counts

@@ -19,8 +19,9 @@ typedef enum vmxsim_status {
   VMXSIM_ERROR_MEMORY,            /* the allocator returned NULL */
   VMXSIM_ERROR_FILE,              /* a file that cannot be opened or read */
   VMXSIM_ERROR_GUEST_MEMORY,      /* guest-physical memory that the reader could not give */
-  VMXSIM_ERROR_REVISION,          /* a VMCS region with another revision identifier or layout */
+  VMXSIM_ERROR_REVISION,          /* a VMCS region with another revision identifier */
   VMXSIM_ERROR_BUSY,              /* not while the machine runs, or an instruction executes */
+  VMXSIM_ERROR_SNAPSHOT,          /* a snapshot of a machine configured in another way, or of another version */
   VMXSIM_STATUS_COUNT
 } vmxsim_status;
 

@@ -240,27 +240,27 @@ static void first_difference(void *context, const char *line) {
 }
 
 /* By comparing with what this machine would save. */
-static bool is_equal(struct part *part, const struct section *section, const struct complaint *complaint) {
+static vmxsim_status check_equal(struct part *part, const struct section *section, const struct complaint *complaint) {
   struct writer here = {.allocator = part->machine->allocator};
   struct difference_sink sink = {first_difference, (void *)(uintptr_t)complaint, 0};
   part_save(part, &here);
-  if (here.failed) complain_of(complaint, "no memory");
-  if (!here.failed)
+  const bool failed = here.failed;
+  if (failed) complain_of(complaint, "no memory to compare %s", part->name);
+  if (!failed)
     compare_tables(part->name, section->content, (struct reader){.bytes = here.bytes, .size = here.size}, &sink);
   writer_free(&here);
-  return !here.failed && !sink.count;
+  if (failed) return VMXSIM_ERROR_MEMORY;
+  return sink.count ? VMXSIM_ERROR_SNAPSHOT : VMXSIM_OK;
 }
 
-bool part_check(struct part *part, const struct section *section, const struct complaint *complaint) {
+static bool can_be_taken(struct part *part, const struct section *section, const struct complaint *complaint) {
   struct reader reader = section->content;
   if (section->kind != part->kind) {
     complain_of(complaint, "%s: a section of another kind", part->name);
     return false;
   }
   switch (part->kind) {
-  case SECTION_TABLE:
-    if (!table_check(part->table, &reader, part->name, complaint)) return false;
-    return !part->is_configuration || is_equal(part, section, complaint);
+  case SECTION_TABLE: return table_check(part->table, &reader, part->name, complaint);
   case SECTION_TIMERS: return timers_check(part->machine, &reader, complaint);
   case SECTION_MEMORY: return memory_check(part->machine, &reader, complaint);
   case SECTION_OPAQUE:
@@ -271,6 +271,11 @@ bool part_check(struct part *part, const struct section *section, const struct c
   case SECTION_KINDS: break;
   }
   return false;
+}
+
+vmxsim_status part_check(struct part *part, const struct section *section, const struct complaint *complaint) {
+  if (!can_be_taken(part, section, complaint)) return VMXSIM_ERROR_SNAPSHOT;
+  return part->is_configuration ? check_equal(part, section, complaint) : VMXSIM_OK;
 }
 
 void part_apply(struct part *part, const struct section *section) {

@@ -93,18 +93,19 @@ struct restore {
   bool changes_only; /* of RAM: what else there is is known to be right */
 };
 
-static bool check_parts(const struct restore *restore, const struct complaint *complaint, unsigned *parts) {
+static vmxsim_status check_parts(const struct restore *restore, const struct complaint *complaint, unsigned *parts) {
   struct part part;
   struct section section;
   for (*parts = 0; part_at(restore->machine, restore->scratch, *parts, &part); ++*parts) {
     if (!file_find(restore->bytes, restore->size, part.name, &section)) {
       complain_of(complaint, "section %s is missing", part.name);
-      return false;
+      return VMXSIM_ERROR_SNAPSHOT;
     }
     if (restore->changes_only && part.kind == SECTION_MEMORY) continue;
-    if (!part_check(&part, &section, complaint)) return false;
+    const vmxsim_status status = part_check(&part, &section, complaint);
+    if (status) return status;
   }
-  return true;
+  return VMXSIM_OK;
 }
 
 /* Each section is somebody's, and none is there twice: all parts have been found, so their number tells. */
@@ -147,11 +148,15 @@ static vmxsim_status run_restore(struct restore *restore, const struct complaint
   struct machine *machine = restore->machine;
   unsigned parts;
   restore->scratch = allocate(&machine->allocator, scratch_size());
-  if (!restore->scratch) return VMXSIM_ERROR_MEMORY;
-  const bool good = check_parts(restore, complaint, &parts) && has_nothing_else(restore, parts, complaint);
-  if (good) apply(restore);
+  if (!restore->scratch) {
+    complain_of(complaint, "no memory to look at the snapshot");
+    return VMXSIM_ERROR_MEMORY;
+  }
+  vmxsim_status status = check_parts(restore, complaint, &parts);
+  if (!status && !has_nothing_else(restore, parts, complaint)) status = VMXSIM_ERROR_SNAPSHOT;
+  if (!status) apply(restore);
   release(&machine->allocator, restore->scratch);
-  return good ? VMXSIM_OK : VMXSIM_ERROR_REVISION;
+  return status;
 }
 
 vmxsim_status vmxsim_machine_reset_to(vmxsim_machine *handle, const vmxsim_snapshot *snapshot) {

@@ -53,7 +53,8 @@ size_t scratch_size(void);
 /* Part number `index` of a machine, in the order of the file; false past the last. */
 bool part_at(struct machine *machine, struct scratch *scratch, unsigned index, struct part *part);
 void part_save(struct part *part, struct writer *writer);
-bool part_check(struct part *part, const struct section *section, const struct complaint *complaint);
+/* VMXSIM_ERROR_SNAPSHOT: this machine cannot take it; VMXSIM_ERROR_MEMORY. */
+vmxsim_status part_check(struct part *part, const struct section *section, const struct complaint *complaint);
 void part_apply(struct part *part, const struct section *section);
 
 /* timers.c, memory.c: sections of forms of their own. */

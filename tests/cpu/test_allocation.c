@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "vmxsim/platform.h"
+#include "vmxsim/snapshot.h"
 
 struct account {
   long live;      /* pieces that are allocated */
@@ -90,6 +91,29 @@ static vmxsim_status life_of_a_pc(struct account *account) {
   return status;
 }
 
+static vmxsim_status there_and_back(vmxsim_machine *machine, vmxsim_snapshot *snapshot) {
+  size_t size;
+  const void *bytes = vmxsim_snapshot_bytes(snapshot, &size);
+  vmxsim_status status = vmxsim_machine_reset_to(machine, snapshot);
+  if (!status) status = vmxsim_machine_restore(machine, bytes, size);
+  if (status) assert_int_not_equal(vmxsim_machine_error(machine)[0], 0);
+  return status;
+}
+
+static vmxsim_status life_with_a_snapshot(struct account *account) {
+  const struct vmxsim_allocator allocator = {counted, account};
+  const struct vmxsim_machine_options options = {.size = sizeof options, .allocator = &allocator};
+  vmxsim_machine *machine = NULL;
+  vmxsim_snapshot *snapshot = NULL;
+  vmxsim_status status = vmxsim_machine_create(&options, &machine);
+  if (!status) status = vmxsim_machine_map(machine, 0, 0x1000, VMXSIM_RAM, NULL);
+  if (!status) status = vmxsim_machine_snapshot(machine, &snapshot);
+  if (!status) status = there_and_back(machine, snapshot);
+  vmxsim_snapshot_free(snapshot);
+  vmxsim_machine_destroy(machine);
+  return status;
+}
+
 static void fail_each(vmxsim_status (*life)(struct account *)) {
   for (long n = 1;; n++) {
     struct account account = {.countdown = n};
@@ -111,10 +135,16 @@ static void every_allocation_of_a_pc_may_fail(void **test) {
   fail_each(life_of_a_pc);
 }
 
+static void every_allocation_of_a_snapshot_may_fail(void **test) {
+  (void)test;
+  fail_each(life_with_a_snapshot);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_allocation_of_a_machine_may_fail),
       cmocka_unit_test(every_allocation_of_a_pc_may_fail),
+      cmocka_unit_test(every_allocation_of_a_snapshot_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

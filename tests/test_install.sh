@@ -12,4 +12,10 @@ export PKG_CONFIG_PATH
 # shellcheck disable=SC2046
 cc "$source/examples/check_vmcs.c" $(pkg-config --cflags --libs vmxsim) -o "$work/example"
 LD_LIBRARY_PATH=$(pkg-config --variable=libdir vmxsim) "$work/example" | grep -q "guest.cr0.pg-requires-pe"
+# The umbrella includes every header.
+includes=$(pkg-config --variable=includedir vmxsim)/vmxsim
+for header in "$includes"/*.h; do
+  name=vmxsim/$(basename "$header")
+  [ "$name" = vmxsim/vmxsim.h ] || grep -qF "#include \"$name\"" "$includes/vmxsim.h" || { echo "no $name"; exit 1; }
+done
 "$work/there/bin/vmxsim" --version | grep -q "^vmxsim"

@@ -8,6 +8,7 @@
 #include "vmxsim/capabilities.h"
 #include "vmxsim/checks.h"
 #include "vmxsim/controls.h"
+#include "vmxsim/determinism.h"
 #include "vmxsim/events.h"
 #include "vmxsim/exits.h"
 #include "vmxsim/fields.h"

@@ -1,7 +1,7 @@
 /* What the capabilities of a real processor name and this one does not do: performance counters, MPX,
- * architectural LBRs, user interrupts, FRED, LASS, Processor Trace in VMX operation. CPUID never shows them
- * (cpuid_features.def), so their controls, their bits of CR4 and of MSRs go, too: RDMSR and VM entries agree with
- * CPUID. */
+ * architectural LBRs, user interrupts, FRED, LASS, bus-lock exceptions, transactional memory, branch traces by CPL,
+ * Processor Trace in VMX operation. CPUID never shows them (cpuid_features.def), so their controls, their bits of CR4
+ * and of MSRs go, too: RDMSR and VM entries agree with CPUID. */
 #include <string.h>
 
 #include "cpu/exec/system.h"
@@ -15,6 +15,11 @@ static const char *const missing[] = {
     "-lass",
     "-perf_metrics",
     "-hybrid",
+    "-bus_lock_detect",
+    "-pdcm",
+    "-freeze_in_smm",
+    "-rtm",
+    "-tsx_ctrl",
     "general_counters=0",
     "fixed_counters=0",
     "-secondary.conceal_vmx_from_pt",
@@ -31,6 +36,9 @@ static const char *const missing[] = {
     "-vm_entry.load_guest_ia32_lbr_ctl",
 };
 
+/* Of DS-CPL, which the capabilities do not name apart from DS. */
+#define DEBUGCTL_BTS_OFF BITS(10, 9)
+
 void system_limit_processor(struct vmxsim_capabilities *capabilities) {
   for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
     (void)vmxsim_capabilities_change(capabilities, missing[i],
@@ -38,4 +46,5 @@ void system_limit_processor(struct vmxsim_capabilities *capabilities) {
   }
   capabilities->ia32_vmx_misc &= ~VMX_MISC_PT;
   vmxsim_capabilities_derive(capabilities);
+  capabilities->debugctl_supported &= ~DEBUGCTL_BTS_OFF;
 }

@@ -190,6 +190,31 @@ static void an_exception_goes_through_the_ivt(void **test) {
   vmxsim_machine_destroy(machine);
 }
 
+/* Of IA32_DEBUGCTL WRMSR takes LBR, BTF, TR, BTS and BTINT (CPUID shows DS), and the uncore's bit, which CPUID does not
+ * tell of; not what is of bus-lock detection, DS-CPL, performance counters, IA32_PERF_CAPABILITIES and RTM. */
+static void debugctl_has_the_bits_that_cpuid_implies(void **test) {
+  (void)test;
+  enum { TAKEN = 1 << 0 | 1 << 1 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 13 };
+  static const uint8_t code[] = {0x0f, 0x30, 0xf4}; /* wrmsr; hlt */
+  static const uint8_t vector[] = {0x00, 0x20, 0x00, 0x00}, halt = 0xf4;
+  for (unsigned bit = 0; bit < 32; bit++) {
+    vmxsim_machine *machine = create(1);
+    vmxsim_vcpu *vcpu = load(machine, code, sizeof code);
+    struct vmxsim_run_result result;
+    struct vmxsim_state state;
+    vmxsim_machine_write(machine, 0x2000, &halt, 1);
+    vmxsim_machine_write(machine, 13 * 4, vector, sizeof vector);
+    vmxsim_vcpu_get_state(vcpu, &state);
+    state.gpr[VMXSIM_RCX] = 0x1d9;
+    state.gpr[VMXSIM_RAX] = UINT64_C(1) << bit;
+    state.gpr[VMXSIM_RDX] = 0;
+    assert_int_equal(vmxsim_vcpu_set_state(vcpu, &state), VMXSIM_OK);
+    assert_int_equal(vmxsim_machine_run(machine, 0, &result), VMXSIM_OK);
+    assert_int_equal(result.rip, TAKEN >> bit & 1 ? CODE + sizeof code : 0x2001);
+    vmxsim_machine_destroy(machine);
+  }
+}
+
 static void a_write_to_code_is_seen_at_once(void **test) {
   (void)test;
   /* mov byte [cs:L+1],77h; L: mov al,11h; hlt */
@@ -283,6 +308,7 @@ int main(void) {
       cmocka_unit_test(a_breakpoint_stops_before_its_instruction),
       cmocka_unit_test(ports_reach_the_embedder),
       cmocka_unit_test(an_exception_goes_through_the_ivt),
+      cmocka_unit_test(debugctl_has_the_bits_that_cpuid_implies),
       cmocka_unit_test(a_write_to_code_is_seen_at_once),
       cmocka_unit_test(wrong_arguments_are_refused),
   };

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/run_end.h"
+#include "cli/run_input.h"
 #include "cli/run_setup.h"
 #include "cli/run_snapshot.h"
 #include "cli/scenario.h"
@@ -36,6 +37,8 @@ static const struct option options[] = {
      "of the trace: JSON has a line for each event"},
     {0, "serial", OPTION_TEXT, "FILE", offsetof(struct run_options, serial),
      "what the serial port sends; the standard output otherwise"},
+    {0, "input", OPTION_TEXT, "FILE|-", offsetof(struct run_options, input),
+     "what the guest gets at its serial port and by INT 16H"},
     {0, "qemu-exit", OPTION_FLAG, NULL, offsetof(struct run_options, qemu_exit),
      "exit with 2v+1 for a value v written to port F4H, as QEMU does"},
     OPTION_COLOR,
@@ -78,23 +81,41 @@ static vmxsim_status load(vmxsim_pc *pc, const struct setup *setup, const struct
   return vmxsim_pc_load_disk(pc, image->text, image->length);
 }
 
+/* What runs, and with what. */
+struct run {
+  vmxsim_machine *machine;
+  vmxsim_pc *pc;
+  struct run_input *input; /* NULL: none */
+};
+
 /* False: the host has no memory. */
-static bool run_for(vmxsim_machine *machine, uint64_t cycles, struct vmxsim_run_result *result) {
-  const vmxsim_status status = vmxsim_machine_run(machine, cycles, result);
+static bool run_for(const struct run *run, uint64_t cycles, struct vmxsim_run_result *result) {
+  const vmxsim_status status = run->input ? run_with_input(run->input, run->machine, run->pc, cycles, result)
+                                          : vmxsim_machine_run(run->machine, cycles, result);
   if (status) complain("%s", vmxsim_status_text(status));
   return !status;
 }
 
 /* False: a snapshot could not be read or written. */
-static bool run_machine(vmxsim_machine *machine, const struct run_options *given, const struct setup *setup,
-                        struct vmxsim_run_result *result) {
+static bool run_to_end(const struct run *run, const struct run_options *given, const struct setup *setup,
+                       struct vmxsim_run_result *result) {
+  vmxsim_machine *const machine = run->machine;
   if (given->restore && !snapshot_from_file(machine, given->restore)) return false;
   if (given->save) {
-    if (!run_for(machine, setup->save_at, result)) return false;
+    if (!run_for(run, setup->save_at, result)) return false;
     if (!snapshot_to_file(machine, given->save)) return false;
     if (result->reason != VMXSIM_STOP_BUDGET) return true;
   }
-  return run_for(machine, setup->max_cycles, result);
+  return run_for(run, setup->max_cycles, result);
+}
+
+/* The same, and false if the input cannot be opened. */
+static bool run_machine(struct run *run, const struct run_options *given, const struct setup *setup,
+                        struct vmxsim_run_result *result) {
+  if (given->input && !(run->input = run_input_open(given->input))) return false;
+  const bool good = run_to_end(run, given, setup, result);
+  run_input_close(run->input);
+  return good;
 }
 
 static int boot(const struct run_options *given, struct setup *setup, const struct image *image,
@@ -112,7 +133,7 @@ static int boot(const struct run_options *given, struct setup *setup, const stru
     interruptible = machine;
     signal(SIGINT, interrupt);
     trace_listen(&setup->trace, machine);
-    const bool good = run_machine(machine, given, setup, &result);
+    const bool good = run_machine(&(struct run){machine, pc, NULL}, given, setup, &result);
     signal(SIGINT, SIG_DFL);
     interruptible = NULL;
     const struct elf_symbols symbols = elf_symbols_find(image->text, image->length);
@@ -204,7 +225,8 @@ const struct command command_run = {
     "A scenario (docs/scenarios.md) prints a line an event, with --trace every instruction too; exit status 0: all as\n"
     "expected, 1: not, 2: unusable. Of the options, --cpu, --trace, --format and --color are for scenarios.\n"
     "\n"
-    "The serial port, the debug console (E9H) and INT 10H print to standard output.\n"
+    "The serial port, the debug console (E9H) and INT 10H print to standard output. --input FILE has what the guest\n"
+    "reads; \"-\" is the standard input, and a terminal there the guest's keyboard, but for Ctrl-C.\n"
     "\n"
     "Exit status: what the guest writes to port F4H; 0 for power-off; 124 triple fault, 125 cycles used up, 126 no\n"
     "progress, 130 Ctrl-C; 2 unusable. Ctrl-C and all ends but the guest's own show the registers of every processor.\n"
@@ -216,6 +238,7 @@ const struct command command_run = {
     "  vmxsim run --memory 512M --append \"console=ttyS0\" kernel.elf\n"
     "  vmxsim run --smp 4 --timing latency kernel.elf\n"
     "  vmxsim run --trace exceptions,io,instructions@0x7c00-0x7dff --trace-file trace.txt floppy.img\n"
+    "  vmxsim run --input - floppy.img\n"
     "  vmxsim run --flat 0x8000 code.bin\n"
     "  vmxsim run --cpu skylake-server,-avx2,phys-bits=39 kernel.elf\n",
     options,

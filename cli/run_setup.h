@@ -11,7 +11,7 @@
 struct run_options {
   struct common_options common;
   const char *append, *initrd, *flat, *smp, *memory, *cpu, *max_cycles, *save, *save_at, *restore;
-  const char *trace, *trace_file, *serial;
+  const char *trace, *trace_file, *serial, *input;
   unsigned timing;
   bool qemu_exit;
 };

@@ -258,6 +258,29 @@ expect "... by the letter that other commands have" 2 "did you mean haswell" "$v
 expect "a mistyped option of run" 2 "did you mean --initrd" "$v" run --intird x "$work/sector.img"
 expect "a timing model that is none" 2 "fixed|latency|memory" "$v" run --timing fats "$work/sector.img"
 
+# run --input: guests that echo to port E9H until "q", then exit 3: by INT 16H, by looking at the serial port, by its
+# interrupt with HLT between
+printf 'more than sixteen bytes: q' >"$work/input"
+sector '\060\344\315\026\346\351\074\161\165\366\260\003\346\364'
+expect "keys" 3 "^more than sixteen bytes: q" "$v" run --input "$work/input" "$work/sector.img"
+expect "... from the standard input" 3 "^more than .*: q" sh -c "'$v' run --input - '$work/sector.img' <'$work/input'"
+expect "... not without" 125 "cycles are used up" "$v" run --max-cycles 1000000000 "$work/sector.img"
+sector '\272\375\003\354\250\001\164\373\272\370\003\354\346\351\074\161\165\356\260\003\346\364'
+expect "a serial port that is looked at" 3 "^more than sixteen bytes: q" "$v" run --input "$work/input" "$work/sector.img"
+sector "\307\006\060\000\040\174\307\006\062\000\000\000\260\357\346\041\272\374\003\260\010\356\272\371\003\260\001\356\
+\373\364\353\375\272\370\003\354\346\351\074\161\165\004\260\003\346\364\260\040\346\040\317"
+expect "... that interrupts" 3 "^more than sixteen bytes: q" "$v" run --input "$work/input" "$work/sector.img"
+expect "... and waits for slow input" 3 "^more than .*: q" \
+  sh -c "(cut -c1-9 '$work/input' | tr -d '\\n'; sleep 0.4; cut -c10- '$work/input') | '$v' run --input - '$work/sector.img'"
+expect "... until it ends" 126 "no progress" "$v" run --input /dev/null "$work/sector.img"
+for run in 1 2; do
+  "$v" run --input "$work/input" --trace interrupts,io --trace-file "$work/trace$run" "$work/sector.img" >"$work/out"
+done
+expect "... the same every time" 0 "" cmp "$work/trace1" "$work/trace2"
+sector '\372\364'
+expect "input that cannot be waited for" 126 "no progress" sh -c "sleep 2 | '$v' run --input - '$work/sector.img'"
+expect "input from nowhere" 2 "nothing: No such file" "$v" run --input "$work/nothing" "$work/sector.img"
+
 scenario=$source/testvectors/scenarios/exit-cpuid.yaml
 expect "a scenario" 0 "VM exit 10 cpuid, guest RIP 0x100005 (query)" "$v" run "$scenario"
 expect "... its exits counted" 0 "VM exits: 2 cpuid" "$v" run "$scenario"

@@ -54,6 +54,9 @@ bool vmxsim_pc_powered_off(const vmxsim_pc *pc);
 
 /* A byte arrives at the 16550; VMXSIM_ERROR_LIMIT while its FIFO is full. */
 vmxsim_status vmxsim_pc_serial_input(vmxsim_pc *pc, uint8_t byte);
+/* Whether software there is about to receive: it has enabled the interrupt of received bytes, or looked at the line
+ * status since it last sent a byte or cleared the FIFO. What arrives before, it may well clear. */
+bool vmxsim_pc_serial_listens(const vmxsim_pc *pc);
 /* A key for INT 16H, as ASCII; VMXSIM_ERROR_LIMIT while its buffer is full. */
 vmxsim_status vmxsim_pc_key(vmxsim_pc *pc, uint8_t ascii);
 

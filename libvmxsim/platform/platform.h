@@ -66,6 +66,7 @@ struct serial {
   uint8_t ier, lcr, mcr, scratch, fcr;
   uint16_t divisor;
   bool transmit_empty_pending;
+  bool status_read; /* since a byte was sent or the FIFO cleared */
   uint8_t fifo[16];
   unsigned fifo_first, fifo_count;
 };

@@ -69,6 +69,7 @@ static const struct state_field serial[] = {
     SERIAL(fcr),
     SERIAL(divisor),
     STATE_FLAG(struct serial, transmit_empty_pending),
+    STATE_FLAG(struct serial, status_read),
     STATE_ARRAY(struct serial, fifo),
     STATE_UP_TO(struct serial, fifo_first, 15),
     STATE_UP_TO(struct serial, fifo_count, 16),

@@ -32,6 +32,11 @@ vmxsim_status vmxsim_pc_serial_input(vmxsim_pc *pc, uint8_t byte) {
   return VMXSIM_OK;
 }
 
+bool vmxsim_pc_serial_listens(const vmxsim_pc *pc) {
+  const struct serial *serial = &pc->serial;
+  return !(serial->mcr & MCR_LOOP) && ((serial->ier & IER_RECEIVED) || serial->status_read);
+}
+
 static uint8_t take_received(struct serial *serial) {
   if (!serial->fifo_count) return 0;
   const uint8_t byte = serial->fifo[serial->fifo_first];
@@ -44,6 +49,12 @@ static uint8_t read_iir(struct serial *serial) {
   const uint8_t identification = interrupt_identification(serial);
   if (identification == IIR_TRANSMITTED) serial->transmit_empty_pending = false;
   return (uint8_t)(identification | (serial->fcr & FCR_ENABLE ? IIR_FIFO : 0));
+}
+
+/* The transmitter is always empty. */
+static uint8_t read_line_status(struct serial *serial) {
+  serial->status_read = true;
+  return (uint8_t)(0x60 | (serial->fifo_count != 0));
 }
 
 /* In loop-back mode the modem inputs are the outputs; else a partner is always there (CTS, DSR, DCD). */
@@ -61,7 +72,7 @@ static uint8_t read_register(struct serial *serial, unsigned reg) {
   case IIR: return read_iir(serial);
   case LCR: return serial->lcr;
   case MCR: return serial->mcr;
-  case LSR: return (uint8_t)(0x60 | (serial->fifo_count != 0)); /* the transmitter is always empty */
+  case LSR: return read_line_status(serial);
   case MSR: return modem_status(serial);
   default: return serial->scratch;
   }
@@ -82,6 +93,7 @@ static void transmit(vmxsim_pc *pc, uint8_t byte) {
     pc->options.serial(pc->options.output_context, byte);
   }
   pc->serial.transmit_empty_pending = true;
+  pc->serial.status_read = false;
 }
 
 static void write_ier(struct serial *serial, uint8_t value) {
@@ -90,7 +102,11 @@ static void write_ier(struct serial *serial, uint8_t value) {
 }
 
 static void write_fcr(struct serial *serial, uint8_t value) {
-  if ((value ^ serial->fcr) & FCR_ENABLE || value & 2) serial->fifo_count = 0;
+  const bool clears = (value ^ serial->fcr) & FCR_ENABLE || value & 2;
+  if (clears) {
+    serial->fifo_count = 0;
+    serial->status_read = false;
+  }
   serial->fcr = value & (uint8_t)~6;
 }
 

@@ -294,6 +294,22 @@ static void serial_port(void **state) {
   assert_false(pc_line(pc, LINE_SERIAL));
 }
 
+static void a_serial_port_that_listens(void **state) {
+  (void)state;
+  assert_false(vmxsim_pc_serial_listens(pc));
+  in(0x3fd, 1);
+  assert_true(vmxsim_pc_serial_listens(pc));
+  out(0x3f8, 1, 'a'); /* the line status was read to send */
+  assert_false(vmxsim_pc_serial_listens(pc));
+  in(0x3fd, 1);
+  out(0x3fa, 1, 7);
+  assert_false(vmxsim_pc_serial_listens(pc));
+  out(0x3f9, 1, 1);
+  assert_true(vmxsim_pc_serial_listens(pc));
+  out(0x3fc, 1, 0x10); /* loop-back */
+  assert_false(vmxsim_pc_serial_listens(pc));
+}
+
 static void firmware_configuration(void **state) {
   (void)state;
   out(0x510, 2, 3);
@@ -900,6 +916,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(exit_port),
       TEST(serial_port),
+      TEST(a_serial_port_that_listens),
       TEST(firmware_configuration),
       TEST(the_test_device),
       TEST(interrupt_controllers),

@@ -37,7 +37,7 @@ static const struct {
     {"scenario: a\nexpect:\n  - {exit: cpuid, entry: vmlaunch}\n", 3, 19, "one event an item"},
     {"scenario: a\nexpect:\n  - guest_rp: 5\n", 3, 5, "did you mean"},
     {"scenario: a\nexpect:\n  - rax: nowhere\n", 3, 10, "a label or a number"},
-    {"scenario: a\nexpect:\n  - al: 1\n", 3, 5, "expected"},
+    {"scenario: a\nexpect:\n  - zz: 1\n", 3, 5, "expected"},
     {"scenario: a\nvmcs: {template: long-mod}\n", 2, 18, "did you mean 'long-mode'?"},
     {"scenario: a\nvmcs: {template: long-mode, guest_rip: here}\n", 2, 40, "expected"},
     {"scenario: a\nguest: {asm: nop}\n", 2, 8, "`vmcs` with a guest"},

@@ -43,13 +43,23 @@ vmxsim_status vmxsim_vcpu_set_extended_state(vmxsim_vcpu *vcpu, const struct vmx
 /* --- by number -----------------------------------------------------------------------------------------------------
  */
 
-/* VMXSIM_REGISTER_rax and so on: tables/registers.def. Numbers stay; new ones are added at the end. */
+/* VMXSIM_REGISTER_rax and so on: tables/registers.def. Numbers stay; new ones are added at the end. There are all of
+ * state.h but what blocks events and `in_smm`, which are not registers, and tsc_offset, which `tsc` sets; and all of
+ * the struct above. */
 enum vmxsim_register {
 #define REGISTER(name, place) VMXSIM_REGISTER_##name,
 #define REGISTER_EXTENDED(name, place) VMXSIM_REGISTER_##name,
+#define REGISTER_PART(name, place, first, size) VMXSIM_REGISTER_##name,
+#define REGISTER_EXTENDED_PART(name, place, first, size) VMXSIM_REGISTER_##name,
+#define REGISTER_MMX(name, number) VMXSIM_REGISTER_##name,
+#define REGISTER_OF_VCPU(name, size) VMXSIM_REGISTER_##name,
 #include "vmxsim/tables/registers.def"
 #undef REGISTER
 #undef REGISTER_EXTENDED
+#undef REGISTER_PART
+#undef REGISTER_EXTENDED_PART
+#undef REGISTER_MMX
+#undef REGISTER_OF_VCPU
   VMXSIM_REGISTERS
 };
 
@@ -59,7 +69,9 @@ size_t vmxsim_register_size(unsigned number);      /* in bytes, 1 to 32; 0 past 
 vmxsim_status vmxsim_register_find(const char *name, unsigned *number);
 
 /** The register's bytes, the lowest first. `size` is vmxsim_register_size(); else VMXSIM_ERROR_ARGUMENT. Setting has
- * the errors of vmxsim_vcpu_set_state(). */
+ * the errors of vmxsim_vcpu_set_state(). A part ("eax", "ah", "xmm0", "mm0") leaves the rest of its register alone. CR8
+ * is what MOV CR8 has, the TPR or in VMX non-root operation the virtual TPR; VMXSIM_ERROR_ARGUMENT: above 15. The TSC
+ * is set as by WRMSR, with IA32_TSC_ADJUST. */
 vmxsim_status vmxsim_vcpu_get_register(vmxsim_vcpu *vcpu, unsigned number, void *bytes, size_t size);
 vmxsim_status vmxsim_vcpu_set_register(vmxsim_vcpu *vcpu, unsigned number, const void *bytes, size_t size);
 

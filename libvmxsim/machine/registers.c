@@ -4,10 +4,13 @@
 
 #include "cpu/events/events.h"
 #include "cpu/exec/flags.h"
+#include "cpu/exec/system.h"
+#include "cpu/exec/vmx.h"
 #include "cpu/exec/x87.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/registers.h"
 #include "libvmxsim/machine/machine_internal.h"
+#include "vmcs/architecture.h"
 
 /* In an instruction, or in a listener's callback: what is set now would be lost or do harm. */
 static bool is_busy(const vmxsim_vcpu *vcpu) {
@@ -88,19 +91,29 @@ vmxsim_status vmxsim_vcpu_set_extended_state(vmxsim_vcpu *vcpu, const struct vmx
 
 /* --- by number ---------------------------------------------------------------------------------------------------- */
 
+enum register_home { IN_STATE, IN_EXTENDED_STATE, IN_MMX, IN_VCPU };
+
 static const struct {
   const char *name;
-  uint16_t offset;
+  uint16_t offset; /* in its struct; the number of an MMX register */
   uint8_t size;
-  bool is_extended; /* in struct vmxsim_extended_state */
+  uint8_t home; /* enum register_home */
 } registers[VMXSIM_REGISTERS] = {
-#define REGISTER(name, place) \
-  {#name, offsetof(struct vmxsim_state, place), sizeof((struct vmxsim_state *)NULL)->place, false},
+#define REGISTER(name, place) REGISTER_PART(name, place, 0, sizeof((struct vmxsim_state *)NULL)->place)
 #define REGISTER_EXTENDED(name, place) \
-  {#name, offsetof(struct vmxsim_extended_state, place), sizeof((struct vmxsim_extended_state *)NULL)->place, true},
+  REGISTER_EXTENDED_PART(name, place, 0, sizeof((struct vmxsim_extended_state *)NULL)->place)
+#define REGISTER_PART(name, place, first, size) {#name, offsetof(struct vmxsim_state, place) + (first), size, IN_STATE},
+#define REGISTER_EXTENDED_PART(name, place, first, size) \
+  {#name, offsetof(struct vmxsim_extended_state, place) + (first), size, IN_EXTENDED_STATE},
+#define REGISTER_MMX(name, number) {#name, number, 8, IN_MMX},
+#define REGISTER_OF_VCPU(name, size) {#name, 0, size, IN_VCPU},
 #include "vmxsim/tables/registers.def"
 #undef REGISTER
 #undef REGISTER_EXTENDED
+#undef REGISTER_PART
+#undef REGISTER_EXTENDED_PART
+#undef REGISTER_MMX
+#undef REGISTER_OF_VCPU
 };
 
 const char *vmxsim_register_name(unsigned number) {
@@ -131,9 +144,16 @@ struct both {
   struct vmxsim_extended_state extended;
 };
 
+/* ST(i) is physical register TOP + i. */
+static void *find_mmx(struct both *both, unsigned number) {
+  const unsigned top = both->extended.status >> 11 & 7;
+  return both->extended.st[(number - top) & 7];
+}
+
 static void *find(struct both *both, unsigned number) {
-  void *const in = registers[number].is_extended ? (void *)&both->extended : (void *)&both->state;
-  return (char *)in + registers[number].offset;
+  const unsigned offset = registers[number].offset;
+  if (registers[number].home == IN_MMX) return find_mmx(both, offset);
+  return (registers[number].home == IN_STATE ? (char *)&both->state : (char *)&both->extended) + offset;
 }
 
 static void get_both(vmxsim_vcpu *vcpu, struct both *both) {
@@ -142,9 +162,31 @@ static void get_both(vmxsim_vcpu *vcpu, struct both *both) {
   vmxsim_vcpu_get_extended_state(vcpu, &both->extended);
 }
 
+/* What is the vCPU's own, of 8 bytes. */
+static uint64_t get_own(const struct vcpu *v, unsigned number) {
+  return number == VMXSIM_REGISTER_cr8 ? exec_tpr_read(v) : timing_tsc(v);
+}
+
+static vmxsim_status set_own(vmxsim_vcpu *vcpu, unsigned number, uint64_t value) {
+  struct vcpu *const v = &vcpu->cpu;
+  if (is_busy(vcpu)) return busy(vcpu);
+  if (number == VMXSIM_REGISTER_cr8) {
+    if (value > 15) return VMXSIM_ERROR_ARGUMENT;
+    exec_tpr_write(v, value);
+  } else {
+    msr_write(v, MSR_IA32_TIME_STAMP_COUNTER, value);
+    events_rearm(v);
+  }
+  return VMXSIM_OK;
+}
+
 vmxsim_status vmxsim_vcpu_get_register(vmxsim_vcpu *vcpu, unsigned number, void *bytes, size_t size) {
   struct both both;
   if (number >= VMXSIM_REGISTERS || size != registers[number].size) return VMXSIM_ERROR_ARGUMENT;
+  if (registers[number].home == IN_VCPU) {
+    memcpy(bytes, &(uint64_t){get_own(&vcpu->cpu, number)}, size);
+    return VMXSIM_OK;
+  }
   get_both(vcpu, &both);
   memcpy(bytes, find(&both, number), size);
   return VMXSIM_OK;
@@ -152,9 +194,14 @@ vmxsim_status vmxsim_vcpu_get_register(vmxsim_vcpu *vcpu, unsigned number, void 
 
 vmxsim_status vmxsim_vcpu_set_register(vmxsim_vcpu *vcpu, unsigned number, const void *bytes, size_t size) {
   struct both both;
+  uint64_t value;
   if (number >= VMXSIM_REGISTERS || size != registers[number].size) return VMXSIM_ERROR_ARGUMENT;
+  if (registers[number].home == IN_VCPU) {
+    memcpy(&value, bytes, sizeof value);
+    return set_own(vcpu, number, value);
+  }
   get_both(vcpu, &both);
   memcpy(find(&both, number), bytes, size);
-  return registers[number].is_extended ? vmxsim_vcpu_set_extended_state(vcpu, &both.extended)
-                                       : vmxsim_vcpu_set_state(vcpu, &both.state);
+  return registers[number].home == IN_STATE ? vmxsim_vcpu_set_state(vcpu, &both.state)
+                                            : vmxsim_vcpu_set_extended_state(vcpu, &both.extended);
 }

@@ -225,6 +225,85 @@ static void registers_go_by_number(void **test) {
   vmxsim_machine_destroy(machine);
 }
 
+static void set_by_name(vmxsim_vcpu *vcpu, const char *name, uint64_t value) {
+  uint8_t bytes[32] = {0};
+  unsigned number;
+  memcpy(bytes, &value, sizeof value);
+  assert_int_equal(vmxsim_register_find(name, &number), VMXSIM_OK);
+  assert_int_equal(vmxsim_vcpu_set_register(vcpu, number, bytes, vmxsim_register_size(number)), VMXSIM_OK);
+}
+
+static uint64_t get_by_name(vmxsim_vcpu *vcpu, const char *name) {
+  uint8_t bytes[32] = {0};
+  uint64_t value;
+  unsigned number;
+  assert_int_equal(vmxsim_register_find(name, &number), VMXSIM_OK);
+  assert_int_equal(vmxsim_vcpu_get_register(vcpu, number, bytes, vmxsim_register_size(number)), VMXSIM_OK);
+  memcpy(&value, bytes, sizeof value);
+  return value;
+}
+
+static void parts_leave_the_rest_alone(void **test) {
+  (void)test;
+  vmxsim_machine *machine = MACHINE_RUNNING(increment);
+  vmxsim_vcpu *vcpu = vmxsim_machine_vcpu(machine, 0);
+  set_by_name(vcpu, "rax", UINT64_C(0x1122334455667788));
+  set_by_name(vcpu, "eax", 0xaabbccdd);
+  set_by_name(vcpu, "ah", 0x99);
+  set_by_name(vcpu, "AL", 0x11);
+  assert_int_equal(get_by_name(vcpu, "rax"), UINT64_C(0x11223344aabb9911));
+  assert_int_equal(get_by_name(vcpu, "ax"), 0x9911);
+  set_by_name(vcpu, "r15", UINT64_MAX);
+  set_by_name(vcpu, "r15w", 0);
+  assert_int_equal(get_by_name(vcpu, "r15"), UINT64_C(0xffffffffffff0000));
+  assert_int_equal(get_by_name(vcpu, "r15d"), 0xffff0000);
+  assert_int_equal(get_by_name(vcpu, "sil"), get_by_name(vcpu, "rsi") & 0xff);
+  assert_int_equal(get_by_name(vcpu, "eflags"), get_by_name(vcpu, "rflags"));
+  vmxsim_machine_destroy(machine);
+}
+
+static void vector_registers_overlap(void **test) {
+  (void)test;
+  vmxsim_machine *machine = MACHINE_RUNNING(increment);
+  vmxsim_vcpu *vcpu = vmxsim_machine_vcpu(machine, 0);
+  struct vmxsim_extended_state extended = {.size = sizeof extended};
+  assert_int_equal(vmxsim_vcpu_get_extended_state(vcpu, &extended), VMXSIM_OK);
+  extended.status = 5 << 11;
+  extended.ymm[3][31] = 0x77;
+  assert_int_equal(vmxsim_vcpu_set_extended_state(vcpu, &extended), VMXSIM_OK);
+  set_by_name(vcpu, "mm6", 0x1234567);
+  set_by_name(vcpu, "xmm3", 42);
+  assert_int_equal(get_by_name(vcpu, "st1"), 0x1234567); /* TOP is 5 */
+  assert_int_equal(get_by_name(vcpu, "ymm3"), 42);
+  assert_int_equal(vmxsim_vcpu_get_extended_state(vcpu, &extended), VMXSIM_OK);
+  assert_int_equal(extended.ymm[3][31], 0x77);
+  vmxsim_machine_destroy(machine);
+}
+
+static void tpr_and_tsc_are_registers(void **test) {
+  (void)test;
+  /* mov ax,1; rdtsc; hlt */
+  static const uint8_t code[] = {0xb8, 0x01, 0x00, 0x0f, 0x31, 0xf4};
+  const uint64_t above = 16;
+  vmxsim_machine *machine = MACHINE_RUNNING(code);
+  vmxsim_vcpu *vcpu = vmxsim_machine_vcpu(machine, 0);
+  set_by_name(vcpu, "cr8", 9);
+  assert_int_equal(get_by_name(vcpu, "cr8"), 9);
+  assert_int_equal(vmxsim_vcpu_set_register(vcpu, VMXSIM_REGISTER_cr8, &above, 8), VMXSIM_ERROR_ARGUMENT);
+  set_by_name(vcpu, "tsc", UINT64_C(0x500000000));
+  assert_int_equal(get_by_name(vcpu, "tsc"), UINT64_C(0x500000000));
+  assert_int_equal(get_by_name(vcpu, "activity"), VMXSIM_ACTIVE);
+  assert_int_equal(run(machine).reason, VMXSIM_STOP_IDLE);
+  assert_int_equal(get_by_name(vcpu, "edx"), 5);
+  assert_in_range(get_by_name(vcpu, "eax"), 1, 1000);
+  assert_int_equal(get_by_name(vcpu, "activity"), VMXSIM_HLT);
+  set_by_name(vcpu, "pdpte2", 0x3001);
+  struct vmxsim_state state;
+  vmxsim_vcpu_get_state(vcpu, &state);
+  assert_int_equal(state.pdpte[2], 0x3001);
+  vmxsim_machine_destroy(machine);
+}
+
 static void extended_state_goes_at_once(void **test) {
   (void)test;
   vmxsim_machine *machine = MACHINE_RUNNING(increment);
@@ -256,6 +335,9 @@ int main(void) {
       cmocka_unit_test(walks_say_why),
       cmocka_unit_test(linear_memory_is_reached_or_not_at_all),
       cmocka_unit_test(registers_go_by_number),
+      cmocka_unit_test(parts_leave_the_rest_alone),
+      cmocka_unit_test(vector_registers_overlap),
+      cmocka_unit_test(tpr_and_tsc_are_registers),
       cmocka_unit_test(extended_state_goes_at_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

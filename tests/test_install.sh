@@ -12,6 +12,11 @@ export PKG_CONFIG_PATH
 # shellcheck disable=SC2046
 cc "$source/examples/check_vmcs.c" $(pkg-config --cflags --libs vmxsim) -o "$work/example"
 LD_LIBRARY_PATH=$(pkg-config --variable=libdir vmxsim) "$work/example" | grep -q "guest.cr0.pg-requires-pe"
+# Version 0: each minor version is a library of its own.
+version=$(pkg-config --modversion vmxsim)
+case $(uname -s) in
+Linux) [ -e "$(pkg-config --variable=libdir vmxsim)/libvmxsim.so.${version%.*}" ] || { echo "no soname ${version%.*}"; exit 1; } ;;
+esac
 # The umbrella includes every header.
 includes=$(pkg-config --variable=includedir vmxsim)/vmxsim
 for header in "$includes"/*.h; do

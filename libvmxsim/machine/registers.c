@@ -184,7 +184,8 @@ vmxsim_status vmxsim_vcpu_get_register(vmxsim_vcpu *vcpu, unsigned number, void 
   struct both both;
   if (number >= VMXSIM_REGISTERS || size != registers[number].size) return VMXSIM_ERROR_ARGUMENT;
   if (registers[number].home == IN_VCPU) {
-    memcpy(bytes, &(uint64_t){get_own(&vcpu->cpu, number)}, size);
+    const uint64_t value = get_own(&vcpu->cpu, number);
+    memcpy(bytes, &value, size);
     return VMXSIM_OK;
   }
   get_both(vcpu, &both);

@@ -1,11 +1,19 @@
 /* Bytes at an address, without any format. */
 #include "libvmxsim/platform/loaders.h"
 
+/* Real-mode code has the BIOS, whose INT 16H waits for IRQ 1. */
+static void unmask_keyboard(vmxsim_pc *pc) {
+  pc->pic[0].imr &= (uint8_t)~2;
+}
+
 static void start(vmxsim_pc *pc) {
   const uint64_t address = pc->flat_address;
   struct vmxsim_state state;
   switch (pc->flat_mode) {
-  case VMXSIM_PC_MODE_16: start_real_mode(pc, (uint16_t)(address >> 4), address & 15, 0); break;
+  case VMXSIM_PC_MODE_16:
+    start_real_mode(pc, (uint16_t)(address >> 4), address & 15, 0);
+    unmask_keyboard(pc);
+    break;
   case VMXSIM_PC_MODE_32:
     vmxsim_vcpu_get_state(vmxsim_machine_vcpu(pc->machine, 0), &state);
     start_protected_mode(pc, (uint32_t)address, &state);

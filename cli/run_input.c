@@ -20,6 +20,7 @@
 
 enum { PIECE = 4096 /* of what is read */, WAIT_MILLISECONDS = 100 /* before Ctrl-C is looked for */ };
 #define STRETCH UINT64_C(100000)
+#define CYCLES_A_MILLISECOND UINT64_C(2000000) /* vmxsim_machine_options.tsc_hz that is not given */
 #define RFLAGS_IF (UINT64_C(1) << 9)
 
 struct run_input {
@@ -140,16 +141,29 @@ static bool awaits_input(struct run_input *input, vmxsim_machine *machine, vmxsi
   return true;
 }
 
+/* A machine that only waits is at once where it will be woken. On a terminal that time goes by as it does for who
+ * types.
+ */
+static void keep_pace(struct run_input *input, uint64_t cycles) {
+  const uint64_t milliseconds = cycles / CYCLES_A_MILLISECOND;
+  if (!input->is_raw || !milliseconds) return;
+  fflush(stdout);
+  read_more(input, milliseconds < WAIT_MILLISECONDS ? (int)milliseconds : WAIT_MILLISECONDS);
+}
+
+/* By the machine's clock, as a stretch goes on beyond its end if the machine only waits there. */
 vmxsim_status run_with_input(struct run_input *input, vmxsim_machine *machine, vmxsim_pc *pc, uint64_t cycles,
                              struct vmxsim_run_result *result) {
-  uint64_t left = cycles ? cycles : UINT64_MAX;
+  uint64_t now = vmxsim_machine_now(machine);
+  const uint64_t end = cycles && cycles < UINT64_MAX - now ? now + cycles : UINT64_MAX;
   for (;;) {
-    const uint64_t stretch = left < STRETCH ? left : STRETCH;
+    const uint64_t before = now, stretch = end - now < STRETCH ? end - now : STRETCH;
     const vmxsim_status status = vmxsim_machine_run(machine, stretch, result);
     if (status) return status;
     if (result->reason == VMXSIM_STOP_BUDGET) {
-      left -= stretch;
-      if (!left) return VMXSIM_OK;
+      if (result->cycles > now) now = result->cycles;
+      if (now >= end) return VMXSIM_OK;
+      keep_pace(input, now - before);
       feed(input, pc);
     } else if (result->reason != VMXSIM_STOP_IDLE && result->reason != VMXSIM_STOP_NO_PROGRESS) {
       return VMXSIM_OK;

@@ -266,6 +266,8 @@ expect "keys" 3 "^more than sixteen bytes: q" "$v" run --input "$work/input" "$w
 expect "... from the standard input" 3 "^more than .*: q" sh -c "'$v' run --input - '$work/sector.img' <'$work/input'"
 expect "... to code without a format" 3 "^more than sixteen bytes: q" \
   "$v" run --input "$work/input" --flat 0x7c00 "$work/sector.img"
+expect "... for as many cycles as are given" 125 ": 1[01][0-9]\{8\} cycles are used up" \
+  "$v" run --input /dev/null --max-cycles 1000000000 "$work/sector.img"
 expect "... not without" 125 "cycles are used up" "$v" run --max-cycles 1000000000 "$work/sector.img"
 sector '\272\375\003\354\250\001\164\373\272\370\003\354\346\351\074\161\165\356\260\003\346\364'
 expect "a serial port that is looked at" 3 "^more than sixteen bytes: q" "$v" run --input "$work/input" "$work/sector.img"

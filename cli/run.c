@@ -1,4 +1,5 @@
 /* vmxsim run: boots an image on a PC around the processor. */
+#define _POSIX_C_SOURCE 200809L
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,13 @@ static void interrupt(int signal_number) {
   (void)signal_number;
   /* NOLINTNEXTLINE(bugprone-signal-handler) */
   if (interruptible) vmxsim_machine_stop(interruptible);
+}
+
+/* The handler stays until all is said: timeout(1) sends the signal twice. */
+static void catch_interrupts(vmxsim_machine *machine, struct sigaction *before) {
+  const struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART};
+  interruptible = machine;
+  sigaction(SIGINT, &action, before);
 }
 
 struct image {
@@ -130,14 +138,14 @@ static int boot(const struct run_options *given, struct setup *setup, const stru
   if (error) {
     complain_image(pc, image, error);
   } else {
-    interruptible = machine;
-    signal(SIGINT, interrupt);
+    struct sigaction before;
+    catch_interrupts(machine, &before);
     trace_listen(&setup->trace, machine);
     const bool good = run_machine(&(struct run){machine, pc, NULL}, given, setup, &result);
-    signal(SIGINT, SIG_DFL);
     interruptible = NULL;
     const struct elf_symbols symbols = elf_symbols_find(image->text, image->length);
     if (good) status = run_end(machine, pc, given->qemu_exit, &symbols, &result);
+    sigaction(SIGINT, &before, NULL);
   }
   vmxsim_machine_destroy(machine);
   vmxsim_pc_destroy(pc);

@@ -230,6 +230,9 @@ expect "cycles that are no number" 2 "expected a whole number" "$v" run --max-cy
 expect "too many processors" 2 "expected 1 to 64" "$v" run --smp 65 "$work/sector.img"
 sector '\146\100\353\374'
 expect "Ctrl-C" 130 "processor 0, active, at 0000:7c0" timeout --preserve-status -s INT 1 "$v" run "$work/sector.img"
+for again in 1 2 3 4; do
+  expect "... or two of them" 130 "> .*7c0" timeout --preserve-status -s INT 0.2 "$v" run "$work/sector.img"
+done
 expect "a serial port to where nothing can be" 2 "No such file" "$v" run --serial "$work/nothing/at" "$work/sector.img"
 expect "an image that is none" 2 "neither Multiboot nor ELF, and no boot sector" "$v" run "$source/LICENSE"
 expect "... but may be code" 2 "LICENSE: .*--flat ADDRESS" "$v" run "$source/LICENSE"

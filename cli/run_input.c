@@ -35,13 +35,13 @@ struct run_input {
 
 /* --- the host's side --- */
 
-/* Key by key, without echo; Ctrl-C stays a signal. */
+/* Key by key, without echo; Ctrl-C stays a signal. It throws away what was typed before: a read must not wait then. */
 static void make_raw(struct run_input *input) {
   if (tcgetattr(input->file, &input->terminal)) return; /* no terminal */
   struct termios raw = input->terminal;
   raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO | IEXTEN);
   raw.c_iflag &= ~(tcflag_t)(ICRNL | INLCR | IGNCR | IXON);
-  raw.c_cc[VMIN] = 1;
+  raw.c_cc[VMIN] = 0;
   raw.c_cc[VTIME] = 0;
   input->is_raw = !tcsetattr(input->file, TCSANOW, &raw);
 }
@@ -88,6 +88,8 @@ static void read_more(struct run_input *input, int milliseconds) {
   const ssize_t count = read(input->file, input->bytes + input->count, PIECE);
   if (count > 0) {
     input->count += (size_t)count;
+  } else if (!count && input->is_raw && !(ready.revents & POLLHUP)) {
+    return;
   } else if (!count || (errno != EINTR && errno != EAGAIN)) {
     end_of_input(input, count ? strerror(errno) : NULL);
   }

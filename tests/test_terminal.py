@@ -53,7 +53,8 @@ assert session(vmxsim, ECHO, [(b"a", b"a"), (b"b", b"b"), (b"\r", b"\r"), (b"q",
 assert session(vmxsim, ECHO, [(b"a", b"a"), (b"\x03", b"interrupted")]) == 130
 # The same prompt, then HLT with all interrupt lines masked: nothing but Ctrl-C ends that.
 HALT = bytes.fromhex("b40eb03ecd10b020cd10 b0ffe621e6a1 fbf4ebfd")
-assert session(vmxsim, HALT, [(b"a", b""), (b"\x03", b"interrupted")]) == 130
+for again in range(5):  # Ctrl-C takes back the key before it, at times just when it is being read
+    assert session(vmxsim, HALT, [(b"a", b""), (b"\x03", b"interrupted")]) == 130
 # Half a second of waiting for a key is half a second here.
 begin = time.monotonic()
 assert session(vmxsim, ECHO, [], "--max-cycles", "1000000000") == 125

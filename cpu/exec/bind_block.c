@@ -1,5 +1,5 @@
-/* Handlers that the neighbours of an op in its block allow: arithmetic whose flags the next op overwrites, and
- * conditions whose flags the op before has set.
+/* Handlers that the neighbours of an op in its block allow: arithmetic whose flags the next op overwrites, MOV together
+ * with such arithmetic, and conditions whose flags the op before has set.
  *
  * A block is only ever left behind an op that touches memory, faults or ends it. Between two such ops nobody can look
  * at the flags, so what is overwritten there need not be computed. An op that is executed alone is bound by
@@ -58,6 +58,14 @@ static void drop_dead_flags(struct ir_op *ops, unsigned count) {
   }
 }
 
+/* Both come before the last op: flags are seen behind that one. */
+static void join_moves(struct ir_op *ops, unsigned count) {
+  for (unsigned i = 0; i + 2 < count; i++) {
+    ir_execute *const joined = bind_moved(&ops[i]);
+    if (joined) ops[i++].execute = joined;
+  }
+}
+
 /* How the op has set the flags, if it has run as an op of this block: CMP and TEST of memory do it in the same way. */
 static enum lazy_kind flags_of(const struct ir_op *op) {
   switch (op->opcode < IR_OPCODE_COUNT ? effects[op->opcode] : EFFECT_OTHER) {
@@ -69,6 +77,7 @@ static enum lazy_kind flags_of(const struct ir_op *op) {
 
 void exec_bind_block(struct ir_op *ops, unsigned count) {
   drop_dead_flags(ops, count);
+  join_moves(ops, count);
   if (count < 2) return;
   ir_execute *const branch = bind_branch_behind(&ops[count - 1], flags_of(&ops[count - 2]));
   if (branch) ops[count - 1].execute = branch;

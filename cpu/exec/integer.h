@@ -18,9 +18,10 @@ ir_execute *bind_flags(const struct ir_op *op);    /* CLC ... STD, LAHF, SAHF, S
 ir_execute *bind_stack(const struct ir_op *op);  /* PUSH ... POPF, ENTER, LEAVE */
 ir_execute *bind_branch(const struct ir_op *op); /* near branches, CALL, RET, LOOP, BOUND, ENDBR */
 
-/* For bind_block.c; NULL if there is none. A handler that leaves the flags alone; and one for a branch whose flags the
- * op before it has set in the way given. */
+/* For bind_block.c; NULL if there is none. A handler that leaves the flags alone; one for a MOV that does the op behind
+ * it, too, whose handler is such a one; and one for a branch whose flags the op before it has set in the way given. */
 ir_execute *bind_flagless(const struct ir_op *op);
+ir_execute *bind_moved(const struct ir_op *mov);
 ir_execute *bind_branch_behind(const struct ir_op *op, enum lazy_kind flags);
 
 #endif

@@ -40,12 +40,25 @@ EXEC_INLINE void flagless(struct vcpu *v, const struct ir_op *op, enum flagless 
   return vcpu_next(v, op);
 }
 
+/* The op behind a MOV between registers to its destination, together with it: what compilers make of three operands. */
+EXEC_INLINE void moved(struct vcpu *v, const struct ir_op *mov, enum flagless kind, unsigned size, uint64_t b) {
+  const uint64_t a = truncate_to(v->s.gpr[mov->operand[1].reg], size);
+  v->s.gpr[mov->operand[0].reg] = truncate_to(compute(kind, size, a, truncate_to(b, size)), size);
+  return vcpu_next(v, mov + 1);
+}
+
 #define FLAGLESS_HANDLERS(name, kind, size) \
   static void name##_##size##_register(struct vcpu *v, const struct ir_op *op) { \
     return flagless(v, op, kind, size, v->s.gpr[op->operand[1].reg]); \
   } \
   static void name##_##size##_immediate(struct vcpu *v, const struct ir_op *op) { \
     return flagless(v, op, kind, size, op->immediate); \
+  } \
+  static void mov_##name##_##size##_register(struct vcpu *v, const struct ir_op *op) { \
+    return moved(v, op, kind, size, v->s.gpr[op[1].operand[1].reg]); \
+  } \
+  static void mov_##name##_##size##_immediate(struct vcpu *v, const struct ir_op *op) { \
+    return moved(v, op, kind, size, op[1].immediate); \
   }
 #define FLAGLESS_SIZES(name, kind) FLAGLESS_HANDLERS(name, kind, 4) FLAGLESS_HANDLERS(name, kind, 8)
 
@@ -61,9 +74,12 @@ FLAGLESS_SIZES(rol, FLAGLESS_ROL)
 FLAGLESS_SIZES(ror, FLAGLESS_ROR)
 
 #define FLAGLESS_ENTRY(name) \
-  { name##_4_register, name##_4_immediate, name##_8_register, name##_8_immediate }
+  { \
+    name##_4_register, name##_4_immediate, name##_8_register, name##_8_immediate, mov_##name##_4_register, \
+        mov_##name##_4_immediate, mov_##name##_8_register, mov_##name##_8_immediate \
+  }
 
-static ir_execute *const handlers[FLAGLESS_KINDS][4] = {
+static ir_execute *const handlers[FLAGLESS_KINDS][8] = {
     [FLAGLESS_ADD] = FLAGLESS_ENTRY(add), [FLAGLESS_SUB] = FLAGLESS_ENTRY(sub), [FLAGLESS_AND] = FLAGLESS_ENTRY(and),
     [FLAGLESS_OR] = FLAGLESS_ENTRY(or),   [FLAGLESS_XOR] = FLAGLESS_ENTRY(xor), [FLAGLESS_SHL] = FLAGLESS_ENTRY(shl),
     [FLAGLESS_SHR] = FLAGLESS_ENTRY(shr), [FLAGLESS_SAR] = FLAGLESS_ENTRY(sar), [FLAGLESS_ROL] = FLAGLESS_ENTRY(rol),
@@ -115,12 +131,25 @@ static int kind_of(const struct ir_op *op) {
   }
 }
 
-ir_execute *bind_flagless(const struct ir_op *op) {
+static ir_execute *bind(const struct ir_op *op, bool behind_mov) {
   const int kind = kind_of(op);
   const unsigned size = op->operand[0].size;
   const bool by_register = op->operand[1].kind == IR_GPR;
-  if (op->opcode == IR_SHLD || op->opcode == IR_SHRD) return bind_double(op);
   if (kind < 0 || size < 4 || op->operand[0].kind != IR_GPR) return NULL;
   if (kind >= FLAGLESS_SHL && by_register) return NULL; /* the count is CL */
-  return handlers[kind][(size == 8 ? 2 : 0) + !by_register];
+  return handlers[kind][(behind_mov ? 4 : 0) + (size == 8 ? 2 : 0) + !by_register];
+}
+
+ir_execute *bind_flagless(const struct ir_op *op) {
+  if (op->opcode == IR_SHLD || op->opcode == IR_SHRD) return bind_double(op);
+  return bind(op, false);
+}
+
+ir_execute *bind_moved(const struct ir_op *mov) {
+  const struct ir_operand *const to = &mov->operand[0], *const destination = &mov[1].operand[0],
+                                 *const source = &mov[1].operand[1];
+  if (mov->opcode != IR_MOV || to->kind != IR_GPR || mov->operand[1].kind != IR_GPR) return NULL;
+  if (destination->kind != IR_GPR || destination->reg != to->reg || destination->size != to->size) return NULL;
+  if (source->kind == IR_GPR && source->reg == to->reg) return NULL; /* what MOV has written */
+  return mov[1].execute == bind(&mov[1], false) ? bind(&mov[1], true) : NULL;
 }

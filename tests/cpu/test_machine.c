@@ -69,6 +69,47 @@ static void single_steps_are_the_same_run(void **test) {
   vmxsim_machine_destroy(stepped);
 }
 
+/* MOV and arithmetic behind it, whose flags nobody sees, are done together in a block, and one by one in steps. */
+static void neither_do_neighbours_matter(void **test) {
+  (void)test;
+  enum { BEGINNING = 12, OP = 3, KINDS = 17, PAIR = 3 + 4, END = 4 };
+  static const uint8_t beginning[BEGINNING] = {0x66, 0xb8, 0x78, 0x56, 0x34, 0x92,  /* mov eax,92345678h */
+                                               0x66, 0xb9, 0x03, 0x11, 0x22, 0x33}; /* mov ecx,33221103h */
+  /* add, or, and, sub, xor with ecx and with 11h; rol, ror, shl, shr, sar by 5; add, or with itself; all of ebx */
+  static const uint8_t ops[KINDS][OP] = {{0x01, 0xcb},       {0x09, 0xcb},       {0x21, 0xcb},       {0x29, 0xcb},
+                                         {0x31, 0xcb},       {0x83, 0xc3, 0x11}, {0x83, 0xcb, 0x11}, {0x83, 0xe3, 0x11},
+                                         {0x83, 0xeb, 0x11}, {0x83, 0xf3, 0x11}, {0xc1, 0xc3, 0x05}, {0xc1, 0xcb, 0x05},
+                                         {0xc1, 0xe3, 0x05}, {0xc1, 0xeb, 0x05}, {0xc1, 0xfb, 0x05}, {0x01, 0xdb},
+                                         {0x09, 0xdb}};
+  for (unsigned i = 0; i < KINDS; i++) {
+    for (unsigned own = 0; own < 2; own++) {
+      uint8_t code[BEGINNING + PAIR + END], *next = code + BEGINNING;
+      memcpy(code, beginning, BEGINNING);
+      *next++ = 0x66, *next++ = 0x89, *next++ = own ? 0xdb : 0xc3; /* mov ebx,eax, or ebx to itself */
+      *next++ = 0x66;
+      memcpy(next, ops[i], OP);
+      next += ops[i][2] ? OP : OP - 1;
+      *next++ = 0x85, *next++ = 0xc0, *next++ = 0xf4; /* test ax,ax; hlt */
+      vmxsim_machine *machine = create(1), *stepped = create(1);
+      vmxsim_vcpu *whole = load(machine, code, (size_t)(next - code));
+      vmxsim_vcpu *vcpu = load(stepped, code, (size_t)(next - code));
+      struct vmxsim_run_result result, step;
+      struct vmxsim_state a, b;
+      vmxsim_machine_run(machine, 0, &result);
+      assert_int_equal(result.instructions, 6);
+      for (uint64_t k = 0; k < result.instructions; k++) assert_int_equal(vmxsim_vcpu_step(vcpu, &step), VMXSIM_OK);
+      vmxsim_vcpu_get_state(whole, &a);
+      vmxsim_vcpu_get_state(vcpu, &b);
+      assert_memory_equal(a.gpr, b.gpr, sizeof a.gpr);
+      assert_int_equal(a.rip, b.rip);
+      assert_int_equal(a.rflags, b.rflags);
+      assert_int_equal(vmxsim_vcpu_cycles(whole), vmxsim_vcpu_cycles(vcpu));
+      vmxsim_machine_destroy(machine);
+      vmxsim_machine_destroy(stepped);
+    }
+  }
+}
+
 static void a_budget_stops_it(void **test) {
   (void)test;
   static const uint8_t forever[] = {0xeb, 0xfe};
@@ -302,6 +343,7 @@ int main(void) {
       cmocka_unit_test(a_store_of_the_same_value_ends_mwait),
       cmocka_unit_test(a_loop_runs_to_its_halt),
       cmocka_unit_test(single_steps_are_the_same_run),
+      cmocka_unit_test(neither_do_neighbours_matter),
       cmocka_unit_test(a_budget_stops_it),
       cmocka_unit_test(so_it_does_where_only_events_follow_each_other),
       cmocka_unit_test(tracing_stops_where_it_is_told_to),

@@ -197,13 +197,25 @@ static bool is_empty_port_string(const struct dispute *d) {
          d->test->state.gpr[VMXSIM_RCX] << shift == 0 && d->silicon->vector == VECTOR_GP;
 }
 
+static bool is_canonical_48(uint64_t address) {
+  const uint64_t top = address >> 47;
+  return top == 0 || top == 0x1ffff;
+}
+
 /* A bit offset in a register is part of the address (SDM 2A, "BT"; SDM 1, "Bit(BitBase, BitOffset)"); AMD's also want
  * the address without it to be canonical. */
 static bool is_bit_beside(const struct dispute *d) {
-  const uint64_t top = operand_linear(d) >> 47;
   return IS_ONE_OF(d->op, IR_BT, IR_BTS, IR_BTR, IR_BTC) && d->op->operand[1].kind == IR_GPR &&
-         d->op->operand[0].kind == IR_MEMORY && d->test->mode == CODE_64 && top != 0 && top != 0x1ffff &&
+         d->op->operand[0].kind == IR_MEMORY && d->test->mode == CODE_64 && !is_canonical_48(operand_linear(d)) &&
          d->silicon->vector == VECTOR_GP;
+}
+
+/* The linear address has to be canonical, that with the segment's base (SDM 1, "Canonical Addressing" and "Specifying a
+ * Segment Selector"); AMD's also want the offset without it to be. Only addresses of the upper half can differ so. */
+static bool is_offset_beyond(const struct dispute *d) {
+  const unsigned segment = d->op->memory.segment;
+  return d->test->mode == CODE_64 && (segment == VMXSIM_FS || segment == VMXSIM_GS) && d->op->address_size == 8 &&
+         !is_canonical_48(operand_offset(d)) && d->model->vector == VECTOR_PF && d->silicon->vector == VECTOR_GP;
 }
 
 const struct exception_rule exceptions_of_faults[] = {
@@ -220,6 +232,7 @@ const struct exception_rule exceptions_of_faults[] = {
     {"far CALL to compatibility mode, bad RSP: its fault", is_call_to_other_mode, forgive_fault},
     {"fault of a far RET: that of the outer stack", is_outer_return, forgive_fault},
     {"REP INS, OUTS with a count of 0: #GP", is_empty_port_string, protection_fault_instead},
+    {"offset not canonical, linear address is: #GP", is_offset_beyond, protection_fault_instead},
     {"BT beside its operand, not canonical: #GP", is_bit_beside, protection_fault_instead},
     {NULL, NULL, NULL},
 };

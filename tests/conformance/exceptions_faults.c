@@ -29,19 +29,20 @@ static unsigned state_size(const struct ir_op *op) {
   return IS_ONE_OF(op, IR_XSAVE, IR_XSAVEC, IR_XSAVEOPT, IR_XRSTOR) ? X_STATE : 0;
 }
 
+/* Addresses of 32 bits wrap around. */
+static bool lies_within_operand(const struct dispute *d, uint64_t address, uint64_t size) {
+  const uint64_t offset = address - operand_linear(d);
+  const bool is_wide = d->test->mode == CODE_64 && d->op->address_size == 8;
+  return (is_wide ? offset : (uint32_t)offset) < size;
+}
+
 /* CR2 is "the linear address that generated the exception" (SDM 3A, "Page-Fault Exception"). Which piece of 14 to 832
  * bytes on one page, or on two of which one may be there, is accessed first is not said: AMD's begin with the last
  * byte, or with the first. */
 static bool is_large_operand(const struct dispute *d) {
-  const uint64_t first = operand_linear(d), size = state_size(d->op);
+  const uint64_t size = state_size(d->op);
   return both_fault(d, VECTOR_PF, VECTOR_PF) && !((d->silicon->error_code ^ d->model->error_code) & ~FAULT_PRESENT) &&
-         lies_within(d->silicon->cr2, first, size) && lies_within(d->model->cr2, first, size);
-}
-
-/* Linear addresses of 32 bits wrap around. */
-static bool lies_within_operand(const struct dispute *d, uint64_t address, uint64_t size) {
-  const uint64_t offset = address - operand_linear(d);
-  return (d->test->mode == CODE_64 ? offset : (uint32_t)offset) < size;
+         lies_within_operand(d, d->silicon->cr2, size) && lies_within_operand(d, d->model->cr2, size);
 }
 
 /* Not all of it is within the segment, or canonical, and the rest is not there. Of #GP and #PF "this order [may] vary

@@ -3,6 +3,8 @@
 #ifndef VMXSIM_CPU_REGISTERS_H
 #define VMXSIM_CPU_REGISTERS_H
 
+#include <stdbool.h>
+
 #include "vmcs/architecture.h"
 
 #define CR0_MP BIT(1)
@@ -34,6 +36,11 @@
 #define CR4_PKE BIT(22)
 #define CR4_PKS BIT(24)
 #define CR4_LAM_SUP BIT(28)
+
+/* PDPTEs are registers then. */
+static inline bool is_pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer) {
+  return (cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LMA);
+}
 
 #define RFLAGS_CF BIT(0)
 #define RFLAGS_ALWAYS_1 BIT(1)

@@ -190,8 +190,7 @@ static void shut_down(struct vcpu *v) {
 
 /* PDPTEs are not in the map. */
 static void reload_pdptes(struct vcpu *v) {
-  const bool pae = (v->s.cr0 & CR0_PG) && (v->s.cr4 & CR4_PAE) && !(v->s.efer & EFER_LMA);
-  if (pae && !mmu_load_pdptes(v, v->s.cr3)) {
+  if (is_pae_paging(v->s.cr0, v->s.cr4, v->s.efer) && !mmu_load_pdptes(v, v->s.cr3)) {
     v->exception.pending = false;
     shut_down(v);
   }

@@ -36,8 +36,7 @@ static bool is_triggered(const struct vcpu *v) {
 
 /* Bits 11:5 are part of the address with PAE paging only. */
 static bool cr3_matches(const struct vcpu *v) {
-  const bool is_pae = (v->s.cr0 & CR0_PG) && (v->s.cr4 & CR4_PAE) && !(v->s.efer & EFER_LMA);
-  const uint64_t address = is_pae ? BITS(63, 5) : BITS(63, 12);
+  const uint64_t address = is_pae_paging(v->s.cr0, v->s.cr4, v->s.efer) ? BITS(63, 5) : BITS(63, 12);
   return ((v->s.cr3 ^ v->s.rtit_cr3_match) & address) == 0;
 }
 

@@ -32,10 +32,6 @@ uint64_t control_cr4_supported(const struct vcpu *v) {
          if_feature(v, VMXSIM_FEATURE_cet_ibt, CR4_CET) | if_feature(v, VMXSIM_FEATURE_lam, CR4_LAM_SUP);
 }
 
-static bool uses_pdptes(uint64_t cr0, uint64_t cr4, uint64_t efer) {
-  return (cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LMA);
-}
-
 /* What every change ends with. */
 static void changed(struct vcpu *v) {
   mmu_mode_changed(v);
@@ -85,7 +81,7 @@ bool control_write_cr0(struct vcpu *v, uint64_t value) {
   value = (value & defined) | CR0_ET;
   const uint64_t efer = efer_with_paging(v, value);
   const bool reload = (old ^ value) & (CR0_PG | CR0_CD | CR0_NW);
-  if (reload && uses_pdptes(value, v->s.cr4, efer) && !mmu_load_pdptes(v, v->s.cr3)) return false;
+  if (reload && is_pae_paging(value, v->s.cr4, efer) && !mmu_load_pdptes(v, v->s.cr3)) return false;
   v->s.cr0 = value;
   v->s.efer = efer;
   if ((old ^ value) & CR0_PG) mmu_flush_all(v, true);
@@ -105,7 +101,7 @@ static bool cr3_allowed(const struct vcpu *v, uint64_t value) {
 
 bool control_write_cr3(struct vcpu *v, uint64_t value) {
   if (!cr3_allowed(v, value)) return refuse(v);
-  if (uses_pdptes(v->s.cr0, v->s.cr4, v->s.efer) && !mmu_load_pdptes(v, value)) return false;
+  if (is_pae_paging(v->s.cr0, v->s.cr4, v->s.efer) && !mmu_load_pdptes(v, value)) return false;
   const bool keep = (v->s.cr4 & CR4_PCIDE) && (value & CR3_NO_FLUSH);
   v->s.cr3 = value & ~CR3_NO_FLUSH;
   if (keep) {
@@ -144,7 +140,7 @@ bool control_write_cr4(struct vcpu *v, uint64_t value) {
   const uint64_t old = v->s.cr4;
   if (!cr4_allowed(v, value)) return refuse(v);
   const bool reload = (old ^ value) & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP);
-  if (reload && uses_pdptes(v->s.cr0, value, v->s.efer) && !mmu_load_pdptes(v, v->s.cr3)) return false;
+  if (reload && is_pae_paging(v->s.cr0, value, v->s.efer) && !mmu_load_pdptes(v, v->s.cr3)) return false;
   v->s.cr4 = value;
   flush_after_cr4(v, old);
   changed(v);

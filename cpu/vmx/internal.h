@@ -39,7 +39,7 @@ static inline struct vmxsim_segment *vmx_segment(struct vmxsim_state *state, uns
 #define CR0_NEVER_LOADED (BITS(63, 32) | CR0_CD | CR0_NW | BITS(28, 19) | BIT(17) | BITS(15, 6) | BIT(4))
 
 static inline bool vmx_uses_pae_paging(const struct vmxsim_state *state) {
-  return (state->cr0 & CR0_PG) && (state->cr4 & CR4_PAE) && !(state->efer & EFER_LMA);
+  return is_pae_paging(state->cr0, state->cr4, state->efer);
 }
 
 static inline uint64_t vmx_get_bytes(const uint8_t *at, unsigned count) {

@@ -22,16 +22,12 @@
 /* --- what is traced -------------------------------------------------------------------------------------------------
  */
 
-static unsigned range_use(const struct vcpu *v, unsigned range) {
-  return (v->s.rtit_ctl >> (32 + 4 * range)) & 15;
+static unsigned range_use(uint64_t ctl, unsigned range) {
+  return (ctl >> (32 + 4 * range)) & 15;
 }
 
 static bool in_range(const struct vcpu *v, unsigned range, uint64_t linear) {
   return linear >= v->s.rtit_addr[2 * range] && linear <= v->s.rtit_addr[2 * range + 1];
-}
-
-static bool is_triggered(const struct vcpu *v) {
-  return (v->s.rtit_ctl & RTIT_CTL_TRACE_EN) && !(v->s.rtit_status & (RTIT_STATUS_ERROR | RTIT_STATUS_STOPPED));
 }
 
 /* Bits 11:5 are part of the address with PAE paging only. */
@@ -49,7 +45,7 @@ static bool passes_filter(const struct vcpu *v) {
   const uint64_t linear = vcpu_code_linear(v, v->s.rip);
   bool filters = false;
   for (unsigned i = 0; i < TRACE_RANGES; i++) {
-    if (range_use(v, i) != 1) continue;
+    if (range_use(v->s.rtit_ctl, i) != TRACE_FILTERS) continue;
     if (in_range(v, i, linear)) return true;
     filters = true;
   }
@@ -60,7 +56,7 @@ void trace_reach(struct vcpu *v) {
   const uint64_t linear = vcpu_code_linear(v, v->s.rip);
   if (!is_in_context(v)) return;
   for (unsigned i = 0; i < TRACE_RANGES; i++)
-    if (range_use(v, i) == TRACE_STOPS_IN && in_range(v, i, linear)) v->s.rtit_status |= RTIT_STATUS_STOPPED;
+    if (range_use(v->s.rtit_ctl, i) == TRACE_STOPS && in_range(v, i, linear)) v->s.rtit_status |= RTIT_STATUS_STOPPED;
 }
 
 /* --- registers ------------------------------------------------------------------------------------------------------
@@ -72,7 +68,7 @@ bool trace_is_msr(uint32_t msr) {
 }
 
 static uint64_t read_status(const struct vcpu *v) {
-  if (!is_triggered(v)) return v->s.rtit_status;
+  if (!trace_is_triggered(v)) return v->s.rtit_status;
   return v->s.rtit_status | STATUS_TRIGGER_EN | (is_in_context(v) ? STATUS_CONTEXT_EN : 0) |
          (passes_filter(v) ? STATUS_FILTER_EN : 0);
 }
@@ -91,7 +87,7 @@ bool trace_msr_read(const struct vcpu *v, uint32_t msr, uint64_t *value) {
 static bool is_supported(uint64_t ctl) {
   if (ctl & ~CTL_SUPPORTED) return false;
   for (unsigned i = 0; i < TRACE_RANGES; i++)
-    if (((ctl >> (32 + 4 * i)) & 15) > TRACE_STOPS_IN) return false;
+    if (range_use(ctl, i) > TRACE_STOPS) return false;
   return true;
 }
 
